@@ -1,0 +1,291 @@
+"""Config flow: add an account, ask for its key again, change it; and its contacts."""
+
+from collections.abc import Mapping
+from typing import Any, Final, override
+
+from homeassistant.components import webhook
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_URL, CONF_WEBHOOK_ID
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+from yarl import URL
+
+from .account import client_of
+from .api import DEFAULT_URL, Channel, InvalidCredentials, SmsMobileApiError
+from .const import (
+    CONF_CHANNEL,
+    CONF_HISTORY,
+    CONF_NUMBER,
+    CONF_SERVER,
+    DOMAIN,
+    MANUFACTURER,
+    SUBENTRY_CONTACT,
+)
+from .contacts import Contacts
+from .ledger import history_of
+from .numbers import InvalidNumber, normalise_sender, parse_number
+from .webhook import async_delete_cloudhook, async_webhook_url
+
+DASHBOARD_URL: Final = "https://smsmobileapi.com"
+KEY_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+URL_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
+REAUTH_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD})
+CONTACT_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(CONF_NAME): TextSelector(),
+        vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
+        vol.Required(CONF_CHANNEL, default=Channel.SMS.value): SelectSelector(
+            SelectSelectorConfig(
+                options=[channel.value for channel in Channel],
+                mode=SelectSelectorMode.LIST,
+                translation_key=CONF_CHANNEL,
+            )
+        ),
+    }
+)
+
+
+def server_section(url: str) -> dict[vol.Marker, Any]:
+    """Return the part of a form that only whoever uses another server has to see."""
+    server = vol.Schema({vol.Required(CONF_URL, default=url): URL_FIELD})
+    field = vol.Required(CONF_SERVER, default={CONF_URL: url})
+    return {field: section(server, {"collapsed": url == DEFAULT_URL})}
+
+
+USER_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD, **server_section(DEFAULT_URL)})
+
+
+class _Rejected(Exception):
+    """An input is not right: what the form shows at which field."""
+
+    def __init__(self, field: str, error: str, placeholders: Mapping[str, str] | None = None) -> None:
+        super().__init__(error)
+        self.errors = {field: error}
+        self.placeholders = placeholders or {}
+
+
+class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Add and change accounts."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, Any] = {}
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what an account can have: contacts."""
+        return {SUBENTRY_CONTACT: ContactFlow}
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the key."""
+        rejected = None
+        if user_input is not None:
+            try:
+                data = await self._prove(user_input[CONF_API_KEY], user_input[CONF_SERVER][CONF_URL])
+                data[CONF_HISTORY] = await self._history(data)
+            except _Rejected as err:
+                rejected = err
+            else:
+                self._data = {**data, CONF_WEBHOOK_ID: webhook.async_generate_id()}
+                return await self._show_address()
+        return self._show_form("user", USER_SCHEMA, user_input, rejected)
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin to ask for another key: the service refuses the one that we have."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for another key."""
+        entry = self._get_reauth_entry()
+        rejected = None
+        if user_input is not None:
+            try:
+                data = await self._prove(user_input[CONF_API_KEY], entry.data[CONF_URL])
+            except _Rejected as err:
+                rejected = err
+            else:
+                return self._update(entry, data)
+        return self._show_form("reauth_confirm", REAUTH_SCHEMA, None, rejected)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change the key or the server, and show the webhook's address again."""
+        entry = self._get_reconfigure_entry()
+        rejected = None
+        if user_input is not None:
+            try:
+                data = await self._prove(
+                    user_input.get(CONF_API_KEY, entry.data[CONF_API_KEY]), user_input[CONF_SERVER][CONF_URL]
+                )
+            except _Rejected as err:
+                rejected = err
+            else:
+                self._data = {**entry.data, **data}
+                return await self._show_address()
+        # A key is not shown again; whoever leaves the field empty keeps it.
+        schema = vol.Schema({vol.Optional(CONF_API_KEY): KEY_FIELD, **server_section(entry.data[CONF_URL])})
+        return self._show_form("reconfigure", schema, user_input, rejected)
+
+    async def _show_address(self) -> ConfigFlowResult:
+        """Show where the service has to bring messages, or that they are polled for."""
+        if url := await async_webhook_url(self.hass, self._data[CONF_WEBHOOK_ID]):
+            return self.async_show_form(
+                step_id="webhook",
+                description_placeholders={"webhook_url": url, "dashboard_url": DASHBOARD_URL},
+            )
+        return self.async_show_form(step_id="polling")
+
+    async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Make or change the account, now that the address was seen."""
+        if self.source == SOURCE_RECONFIGURE:
+            return self._update(self._get_reconfigure_entry(), self._data)
+        # The same key may have been added in another window meanwhile.
+        self._async_abort_entries_match({CONF_API_KEY: self._data[CONF_API_KEY]})
+        data, self._data = self._data, {}
+        return self.async_create_entry(title=self._title(), data=data)
+
+    async_step_polling = async_step_webhook
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Leave no address at Home Assistant Cloud behind where no account came of the flow."""
+        if self.source == SOURCE_USER and self._data:
+            self.hass.async_create_task(async_delete_cloudhook(self.hass, self._data[CONF_WEBHOOK_ID]))
+
+    async def _prove(self, key: str, url: str) -> dict[str, Any]:
+        """Return the data of an account that the service knows."""
+        key, url = key.strip(), url.strip().rstrip("/")
+        if not key:
+            raise _Rejected(CONF_API_KEY, "api_key_empty")
+        if not _is_server(url):
+            raise _Rejected("base", "invalid_url")
+        self._async_abort_entries_match({CONF_API_KEY: key})
+        data = {CONF_API_KEY: key, CONF_URL: url}
+        try:
+            await client_of(self.hass, data).prove_credentials()
+        except InvalidCredentials as err:
+            raise _Rejected(CONF_API_KEY, err.code) from None
+        except SmsMobileApiError as err:
+            raise _Rejected("base", err.code, err.placeholders) from None
+        return data
+
+    async def _history(self, data: dict[str, Any]) -> Mapping[str, Any]:
+        """Return what the account has received so far, so that none of it is taken for new."""
+        zone, region = dt_util.get_default_time_zone(), self.hass.config.country
+        try:
+            messages = await client_of(self.hass, data).received_messages(after=None, zone=zone)
+        except SmsMobileApiError as err:
+            raise _Rejected("base", err.code, err.placeholders) from None
+        return history_of((message, normalise_sender(message.sender, region)) for message in messages)
+
+    def _show_form(
+        self,
+        step_id: str,
+        schema: vol.Schema,
+        shown: Mapping[str, Any] | None,
+        rejected: _Rejected | None,
+    ) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            errors=rejected.errors if rejected else None,
+            description_placeholders={
+                "dashboard_url": DASHBOARD_URL,
+                **(rejected.placeholders if rejected else {}),
+            },
+        )
+
+    def _update(self, entry: ConfigEntry, data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Change the account and have it begin anew, which its listener sees to if it has one and something changed."""
+        if not entry.update_listeners or {**entry.data, **data} == entry.data:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return self.async_update_and_abort(entry, data_updates=data)
+
+    def _title(self) -> str:
+        """Return a name that no account has yet."""
+        taken = {entry.title for entry in self._async_current_entries()}
+        names = [MANUFACTURER, *(f"{MANUFACTURER} {number}" for number in range(2, len(taken) + 2))]
+        return next(name for name in names if name not in taken)
+
+
+class ContactFlow(ConfigSubentryFlow):
+    """Add and change contacts."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add a contact."""
+        return await self._step("user", user_input, None)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change a contact."""
+        return await self._step("reconfigure", user_input, self._get_reconfigure_subentry())
+
+    async def _step(
+        self, step_id: str, user_input: dict[str, Any] | None, subentry: ConfigSubentry | None
+    ) -> SubentryFlowResult:
+        rejected = None
+        if user_input is not None:
+            try:
+                data = self._read(user_input, subentry.subentry_id if subentry else None)
+            except _Rejected as err:
+                rejected = err
+            else:
+                if subentry is None:
+                    return self.async_create_entry(title=data[CONF_NAME], data=data)
+                return self.async_update_and_abort(
+                    self._get_entry(), subentry, title=data[CONF_NAME], data=data
+                )
+        shown = user_input or (subentry.data if subentry else None)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(CONTACT_SCHEMA, shown),
+            errors=rejected.errors if rejected else None,
+            description_placeholders=rejected.placeholders if rejected else None,
+        )
+
+    def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, str]:
+        """Return a contact's data, its number normalised."""
+        name, channel = user_input[CONF_NAME].strip(), Channel(user_input[CONF_CHANNEL])
+        if not name:
+            raise _Rejected(CONF_NAME, "name_empty")
+        try:
+            number = parse_number(user_input[CONF_NUMBER], self.hass.config.country, channel)
+        except InvalidNumber as err:
+            raise _Rejected(CONF_NUMBER, err.code) from None
+        contacts = Contacts(self._get_entry())
+        if (other := contacts.by_name(name)) and other.contact_id != own_id:
+            raise _Rejected(CONF_NAME, "name_taken")
+        if (other := contacts.by_number(number)) and other.contact_id != own_id:
+            raise _Rejected(CONF_NUMBER, "number_taken", {"contact": other.name})
+        return {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: channel.value}
+
+
+def _is_server(url: str) -> bool:
+    """Tell whether this is an address that requests can go to."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host) and not parsed.query_string

@@ -1,0 +1,53 @@
+"""Contacts: the config subentries `contact`, found by name or by number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_NAME
+
+from .api import Channel
+from .const import CONF_CHANNEL, CONF_NUMBER, SUBENTRY_CONTACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A named number. `contact_id` is that of the subentry; the number is E.164 or a short code."""
+
+    contact_id: str
+    name: str
+    number: str
+    channel: Channel
+
+    @classmethod
+    def from_subentry(cls, subentry: ConfigSubentry) -> Self:
+        """Read a subentry of the type `contact`."""
+        return cls(
+            contact_id=subentry.subentry_id,
+            name=subentry.data[CONF_NAME],
+            number=subentry.data[CONF_NUMBER],
+            channel=Channel(subentry.data[CONF_CHANNEL]),
+        )
+
+
+class Contacts:
+    """The contacts of an account, as they are when asked."""
+
+    def __init__(self, entry: ConfigEntry) -> None:
+        self._entry = entry
+
+    def __iter__(self) -> Iterator[Contact]:
+        """Iterate over the contacts in the order in which they were added."""
+        for subentry in self._entry.subentries.values():
+            if subentry.subentry_type == SUBENTRY_CONTACT:
+                yield Contact.from_subentry(subentry)
+
+    def by_number(self, number: str) -> Contact | None:
+        """Return the contact with the number, which has to be normalised."""
+        return next((contact for contact in self if contact.number == number), None)
+
+    def by_name(self, name: str) -> Contact | None:
+        """Return the contact with the name, whatever its case."""
+        wanted = name.strip().casefold()
+        return next((contact for contact in self if contact.name.casefold() == wanted), None)

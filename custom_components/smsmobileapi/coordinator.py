@@ -1,0 +1,79 @@
+"""The poll: the truth about what was received, whatever the webhook brought or missed."""
+
+from datetime import timedelta
+import logging
+from typing import Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from .api import RateLimited, SmsMobileApiClient, SmsMobileApiError
+from .errors import for_entry
+from .inbox import Inbox
+from .ledger import Ledger
+from .webhook import Webhook
+
+_LOGGER = logging.getLogger(__name__)
+
+# While nothing else brings messages, and once the webhook does.
+POLL_ALONE: Final = timedelta(seconds=60)
+POLL_BESIDE_WEBHOOK: Final = timedelta(minutes=15)
+# An unknown key is answered with an empty list, so from time to time the key has to be proved.
+PROVE_EVERY: Final = timedelta(minutes=15)
+
+
+class PollCoordinator(DataUpdateCoordinator[None]):
+    """Polls for one account."""
+
+    config_entry: ConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        client: SmsMobileApiClient,
+        ledger: Ledger,
+        inbox: Inbox,
+        webhook: Webhook,
+    ) -> None:
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=POLL_ALONE,
+        )
+        self._client = client
+        self._ledger = ledger
+        self._inbox = inbox
+        self._webhook = webhook
+        self._proved_at = dt_util.utcnow()
+
+    @override
+    async def _async_update_data(self) -> None:
+        """Pass what was received to the inbox."""
+        self.update_interval = POLL_BESIDE_WEBHOOK if self._webhook.is_proved else POLL_ALONE
+        try:
+            if dt_util.utcnow() - self._proved_at >= PROVE_EVERY:
+                await self._client.prove_credentials()
+                self._proved_at = dt_util.utcnow()
+            messages = await self._client.received_messages(
+                after=self._ledger.poll_after, zone=dt_util.get_default_time_zone()
+            )
+        except SmsMobileApiError as err:
+            failure = for_entry(err, UpdateFailed)
+            if isinstance(failure, UpdateFailed) and isinstance(err, RateLimited):
+                failure.retry_after = err.retry_after
+            raise failure from None
+        if self.hass.is_stopping:
+            return
+        if self._ledger.is_lost:
+            self._inbox.begin_after(messages)
+            return
+        for message in messages:
+            if self._inbox.receive(message):
+                self._webhook.missed(message)
+        self._ledger.advance(messages)

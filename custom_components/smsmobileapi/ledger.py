@@ -1,0 +1,165 @@
+"""The ledger: what was already handled, bounded, saved and loaded.
+
+It holds keys, not numbers or texts: a message's id and its content are hashed.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Final, TypedDict
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .api import ReceivedMessage, Source
+from .const import DOMAIN
+
+KEPT_FOR: Final = timedelta(days=30)
+KEPT_AT_MOST: Final = 2 * 20_000  # keys; a message has two
+SAVED_WITHIN: Final = 1.0  # seconds
+# A poll asks again for what is younger than the high-water mark by this much; a phone that was offline brings its
+# messages late and with their own old times.
+OVERLAP: Final = timedelta(days=7)
+# An account begins with what is newer than the newest message that was there when it was added, less this much for phones
+# whose clocks run behind.
+HISTORY_SLACK: Final = timedelta(hours=1)
+_STORAGE_VERSION: Final = 1
+
+
+class History(TypedDict):
+    """What an account had received before it was added: never fired."""
+
+    until: int  # Unix seconds of the newest message
+    keys: list[str]  # of those messages that a poll will ask for again
+
+
+class _Saved(TypedDict):
+    seen: list[tuple[str, int]]
+    mark: int | None
+    begins: int | None
+
+
+def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
+    """Return what tells a repeat of the message: its id, and its sender, text and second.
+
+    `sender` is normalised. A message without any time has no second key, unless it has no id either: then a poll knows it
+    by sender and text alone, for each poll lists it again, while a webhook brings it once.
+    """
+    keys = [_hash("id", message.message_id)] if message.message_id else []
+    second = message.origin
+    if not keys and second is None:
+        second = message.received_at.isoformat() if message.source is Source.WEBHOOK else ""
+    if second is not None:
+        keys.append(_hash("content", sender, " ".join(message.text.split()), second))
+    return tuple(keys)
+
+
+def history_of(seen: Iterable[tuple[ReceivedMessage, str]]) -> History:
+    """Return the history that the messages (each with its normalised sender) of a new account make."""
+    now = dt_util.utcnow().timestamp()
+    listed = [(message.received_at.timestamp(), message_keys(message, sender)) for message, sender in seen]
+    # A phone whose clock is ahead must not make all that comes after look old.
+    until = max((int(time) for time, _ in listed if time <= now), default=0)
+    slack = HISTORY_SLACK.total_seconds()
+    return {"until": until, "keys": [key for time, keys in listed if time >= until - slack for key in keys]}
+
+
+class Ledger:
+    """What one account has handled."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        self._store = Store[_Saved](
+            hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
+        )
+        # Key to the Unix second in which the message was received or handled, whichever is later; oldest entry first.
+        self._seen: dict[str, int] = {}
+        self._mark: int | None = None
+        self._begins: int | None = None
+        self._save_is_due = False
+
+    async def load(self, history: History | None) -> None:
+        """Read what was saved, or begin with the history of a new account."""
+        if saved := await self._store.async_load():
+            self._seen = dict(saved["seen"])
+            self._mark, self._begins = saved["mark"], saved["begins"]
+        elif history is not None:
+            self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
+            self._mark = history["until"]
+            self._seen = dict.fromkeys(history["keys"], history["until"])
+            await self.save()
+
+    async def save(self) -> None:
+        """Write it now."""
+        await self._store.async_save(self._as_saved())
+
+    async def remove(self) -> None:
+        """Delete what was saved."""
+        await self._store.async_remove()
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether nothing is known, not even where the account began."""
+        return self._begins is None
+
+    @property
+    def poll_after(self) -> int | None:
+        """Return the Unix second after which a poll has to look, or None for all."""
+        if self._mark is None or self._begins is None:
+            return None
+        return max(self._mark - int(OVERLAP.total_seconds()), self._begins, 0)
+
+    @callback
+    def begin_here(self) -> None:
+        """Take what is known by now for all that there was: the saved ledger was lost."""
+        self._begins = (self._mark or 0) - int(OVERLAP.total_seconds())
+        self._save_soon()
+
+    def is_history(self, message: ReceivedMessage) -> bool:
+        """Tell whether the message is older than the account."""
+        return self._begins is not None and message.received_at.timestamp() < self._begins
+
+    def knows(self, keys: Iterable[str]) -> bool:
+        """Tell whether a message with one of these keys was handled."""
+        return any(key in self._seen for key in keys)
+
+    @callback
+    def add(self, keys: Iterable[str], received_at: float) -> None:
+        """Note that a message was handled; `received_at` is in Unix seconds."""
+        self._seen.update(dict.fromkeys(keys, int(max(received_at, dt_util.utcnow().timestamp()))))
+        self._save_soon()
+
+    @callback
+    def advance(self, messages: Iterable[ReceivedMessage]) -> None:
+        """Move the high-water mark of the poll to the newest message seen, never into the future or back."""
+        now = dt_util.utcnow().timestamp()
+        times = [message.received_at.timestamp() for message in messages if message.origin]
+        mark = int(max((time for time in times if time <= now), default=0))
+        if mark > (self._mark or 0):
+            self._mark = mark
+            self._save_soon()
+
+    @callback
+    def _save_soon(self) -> None:
+        # The store starts its delay anew with each call, so under load it would never write.
+        if not self._save_is_due:
+            self._save_is_due = True
+            self._store.async_delay_save(self._as_saved, SAVED_WITHIN)
+
+    @callback
+    def _as_saved(self) -> _Saved:
+        self._save_is_due = False
+        self._prune()
+        return {"seen": list(self._seen.items()), "mark": self._mark, "begins": self._begins}
+
+    def _prune(self) -> None:
+        """Forget what is old and what is too much, but nothing that the next poll may bring again."""
+        listed_after = self.poll_after or 0
+        old = min(dt_util.utcnow().timestamp() - KEPT_FOR.total_seconds(), listed_after)
+        self._seen = {key: time for key, time in self._seen.items() if time >= old}
+        for key in list(self._seen)[: max(0, len(self._seen) - KEPT_AT_MOST)]:
+            del self._seen[key]
+
+
+def _hash(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()

@@ -1,0 +1,41 @@
+"""Notify: each contact can be sent a message."""
+
+from typing import override
+
+from homeassistant.components.notify import (
+    NotifyEntity,
+    NotifyEntityDescription,
+    NotifyEntityFeature,  # type: ignore[attr-defined]  # Home Assistant 2026.10 re-exports it without saying so
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .account import SmsMobileApiConfigEntry
+from .entity import ContactEntity
+
+PARALLEL_UPDATES = 0
+
+# The device's main entity: it is called as the contact is.
+CONTACT = NotifyEntityDescription(key="notify", translation_key="contact", name=None)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add an entity for each contact."""
+    for contact in entry.runtime_data.contacts:
+        async_add_entities(
+            [ContactNotify(hass, entry, contact, CONTACT)], config_subentry_id=contact.contact_id
+        )
+
+
+class ContactNotify(ContactEntity, NotifyEntity):
+    """Sends to a contact on the contact's channel."""
+
+    _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @override
+    async def async_send_message(self, message: str, title: str | None = None) -> None:
+        """Send a message; a title becomes its first line."""
+        text = f"{title}\n{message}" if title else message
+        await self._entry.runtime_data.outbox.send([self._contact], text)

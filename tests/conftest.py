@@ -1,0 +1,99 @@
+"""What the tests share: the service on localhost, a real Home Assistant core, and an account between the two."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.const import DOMAIN, EVENT_MESSAGE_RECEIVED
+from simulator import Account, Simulator
+
+KEY = "k-0123456789abcdef"
+EXTERNAL_URL = "https://home.example.net"
+
+type AddContact = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> None:
+    """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    """The service."""
+    service = Simulator()
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+def service_account(simulator: Simulator) -> Account:
+    """An account at the service with one phone online."""
+    return simulator.add_account(KEY)
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant) -> HomeAssistant:
+    """A Hungarian home that can be reached from outside."""
+    await hass.config.async_update(country="HU", external_url=EXTERNAL_URL, time_zone="Europe/Budapest")
+    return hass
+
+
+async def add_account(
+    hass: HomeAssistant, simulator: Simulator, key: str = KEY
+) -> SmsMobileApiConfigEntry:
+    """Add an account as a user does."""
+    flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    flow = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"api_key": key, "server": {"url": simulator.url}}
+    )
+    assert flow["type"] is FlowResultType.FORM, flow
+    assert not flow["errors"], flow["errors"]
+    flow = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    await settle(hass)
+    entry: SmsMobileApiConfigEntry = flow["result"]
+    return entry
+
+
+async def add_contact(
+    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, name: str, number: str, channel: str = "sms"
+) -> str:
+    """Add a contact as a user does; return its id."""
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "contact"), context={"source": SOURCE_USER}
+    )
+    flow = await hass.config_entries.subentries.async_configure(
+        flow["flow_id"], {"name": name, "number": number, "channel": channel}
+    )
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    await settle(hass)
+    return next(subentry.subentry_id for subentry in entry.subentries.values() if subentry.title == name)
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Wait until nothing is going on any more, the poll included."""
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.fixture
+async def account(
+    home: HomeAssistant, simulator: Simulator, service_account: Account
+) -> SmsMobileApiConfigEntry:
+    """An account that is set up."""
+    entry = await add_account(home, simulator)
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
+
+
+@pytest.fixture
+def received(home: HomeAssistant) -> list[Event[dict[str, Any]]]:
+    """The bus events of new messages, as they come."""
+    return async_capture_events(home, EVENT_MESSAGE_RECEIVED)

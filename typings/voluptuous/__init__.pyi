@@ -1,0 +1,2 @@
+# Home Assistant puts probatio in voluptuous's place; type checks have to know.
+from probatio import *
