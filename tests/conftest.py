@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
@@ -35,8 +36,8 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def service_account(simulator: Simulator) -> Account:
-    """An account at the service with one phone online."""
-    return simulator.add_account(KEY)
+    """An account at the service with one phone online, in the home's time zone."""
+    return simulator.add_account(KEY, time_zone=ZoneInfo("Europe/Budapest"))
 
 
 @pytest.fixture
@@ -46,9 +47,7 @@ async def home(hass: HomeAssistant) -> HomeAssistant:
     return hass
 
 
-async def add_account(
-    hass: HomeAssistant, simulator: Simulator, key: str = KEY
-) -> SmsMobileApiConfigEntry:
+async def add_account(hass: HomeAssistant, simulator: Simulator, key: str = KEY) -> SmsMobileApiConfigEntry:
     """Add an account as a user does."""
     flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     flow = await hass.config_entries.flow.async_configure(
@@ -96,4 +95,5 @@ async def account(
 @pytest.fixture
 def received(home: HomeAssistant) -> list[Event[dict[str, Any]]]:
     """The bus events of new messages, as they come."""
-    return async_capture_events(home, EVENT_MESSAGE_RECEIVED)
+    events: list[Event[dict[str, Any]]] = async_capture_events(home, EVENT_MESSAGE_RECEIVED)
+    return events

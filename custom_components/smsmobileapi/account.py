@@ -65,7 +65,8 @@ class Account:
             hass.config_entries.async_update_entry(self.entry, data=data)
 
     async def open(self, hass: HomeAssistant) -> None:
-        """Let messages in, the webhook last; what comes before Home Assistant has started is held."""
+        """Let messages in; what comes before Home Assistant has started is held."""
+        await self.webhook.open()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
         first_poll = self.entry.async_create_background_task(
@@ -80,7 +81,6 @@ class Account:
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens")
 
         self.entry.async_on_unload(async_at_started(hass, started))
-        await self.webhook.open()
 
     async def close(self) -> None:
         """Let nothing in any more and save what was handled."""

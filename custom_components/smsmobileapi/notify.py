@@ -2,10 +2,10 @@
 
 from typing import override
 
-from homeassistant.components.notify import (
+from homeassistant.components.notify import (  # type: ignore[attr-defined]  # NotifyEntityFeature, from 2026.10 on
     NotifyEntity,
     NotifyEntityDescription,
-    NotifyEntityFeature,  # type: ignore[attr-defined]  # Home Assistant 2026.10 re-exports it without saying so
+    NotifyEntityFeature,
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback

@@ -8,7 +8,7 @@ No error holds a key, a number or a text: not in its message, its arguments or i
 class SmsMobileApiError(Exception):
     """Something went wrong between us and the service."""
 
-    code = "unknown"
+    code: str
 
     @property
     def placeholders(self) -> dict[str, str]:
