@@ -2,11 +2,7 @@
 
 from typing import override
 
-from homeassistant.components.notify import (  # type: ignore[attr-defined]  # NotifyEntityFeature, from 2026.10 on
-    NotifyEntity,
-    NotifyEntityDescription,
-    NotifyEntityFeature,
-)
+from homeassistant.components.notify import NotifyEntity, NotifyEntityDescription, NotifyEntityFeature  # type: ignore[attr-defined]  # NotifyEntityFeature, from 2026.10 on
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
