@@ -1,0 +1,104 @@
+"""Starting and stopping, in the process and as a process."""
+
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+import contextlib
+from pathlib import Path
+import re
+import signal
+import socket
+import sys
+import time
+
+from aiohttp import ClientSession
+import pytest
+
+from simulator import Simulator
+
+from .conftest import Api
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_start_and_stop() -> None:
+    sim = Simulator()
+    sim.add_account("k")
+    with pytest.raises(RuntimeError, match="not started"):
+        _ = sim.url
+    await sim.start()
+    url = sim.url
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    with pytest.raises(RuntimeError, match="already"):
+        await sim.start()
+    await sim.stop()
+    await sim.stop()
+    await sim.start(port=int(url.rpartition(":")[2]))
+    assert sim.url == url
+    async with ClientSession(url) as session:
+        sim.fault("*", "delay", seconds=0.1)
+        begun = time.monotonic()
+        assert (await Api(session, "k").get("/getsms/")).status == 200
+        assert time.monotonic() - begun > 0.09
+    await sim.stop()
+
+
+async def test_it_stays_on_this_machine() -> None:
+    sim = Simulator()
+    with pytest.raises(ValueError, match="this machine only"):
+        await sim.start(host="0.0.0.0")
+
+
+async def test_a_taken_port(sim: Simulator) -> None:
+    other = Simulator()
+    with pytest.raises(OSError, match="in use"):
+        await other.start(port=int(sim.url.rpartition(":")[2]))
+    await other.start()
+    await other.stop()
+
+
+@contextlib.asynccontextmanager
+async def process(*arguments: str) -> AsyncGenerator[Process]:
+    """Run the simulator; it does not outlive the test."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-m", "simulator", *arguments, cwd=ROOT, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_as_a_process(number: signal.Signals) -> None:
+    async with process("--port", "0", "--apikey", "anna", "--apikey", "bela") as running:
+        assert running.stdout is not None and running.stderr is not None
+        line = (await asyncio.wait_for(running.stdout.readline(), 10)).decode()
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found
+        async with ClientSession(found[0]) as session:
+            for key in ("anna", "bela"):
+                assert (await Api(session, key).send()).json["result"]["sent"] == "1"
+            assert (await Api(session, "demo-key").send()).status == 403
+            # A request that hangs does not hold it back.
+            await Api(session, "anna").control(
+                "POST", "faults", endpoint="/getsms/", kind="delay", seconds=30
+            )
+            hanging = asyncio.create_task(Api(session, "anna").get("/getsms/"))
+            await asyncio.sleep(0.1)
+            running.send_signal(number)
+            out, err = await asyncio.wait_for(running.communicate(), 5)
+            await asyncio.gather(hanging, return_exceptions=True)
+        assert (running.returncode, out, err) == (0, b"", b"")
+
+
+async def test_a_process_says_why_not() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with process("--port", str(taken.getsockname()[1])) as running:
+            out, err = await asyncio.wait_for(running.communicate(), 10)
+    assert (running.returncode, out) == (1, b"")
+    assert err.startswith(b"cannot listen on 127.0.0.1:") and err.count(b"\n") == 1

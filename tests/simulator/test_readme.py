@@ -1,0 +1,73 @@
+"""The examples of the README do what they say."""
+
+from pathlib import Path
+import re
+import shlex
+
+from aiohttp import ClientSession
+import pytest
+
+from simulator import Account, Simulator
+from simulator.control import CONTROLS
+
+from .conftest import Receiver
+
+README = (Path(__file__).parents[2] / "simulator" / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^curl .*$", README, re.MULTILINE)
+PLACES = (("http://127.0.0.1:8123/api/webhook/ID", "hook"), ("http://127.0.0.1:8099", "url"))
+
+
+@pytest.fixture
+def account(sim: Simulator) -> Account:
+    return sim.add_account("demo-key")
+
+
+async def curl(command: str, places: dict[str, str]) -> int:
+    """Do what this curl command does, with other addresses."""
+    for address, place in PLACES:
+        command = command.replace(address, places[place])
+    words = iter(shlex.split(command)[1:])
+    method, url, parts = "GET", "", []
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-d":
+                parts.append(next(words))
+            case "--data-urlencode":
+                parts.append(next(words).replace("+", "%2B"))
+            case _:
+                url = word
+    if parts:
+        method = "POST"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if parts else {}
+    async with (
+        ClientSession() as session,
+        session.request(method, url, data="&".join(parts) or None, headers=headers) as response,
+    ):
+        return response.status
+
+
+async def test_every_curl_works(sim: Simulator, account: Account, receiver: Receiver) -> None:
+    places = {"url": sim.url, "hook": receiver.url}
+    account.webhook_url = None
+    paths = set()
+    for example in EXAMPLES:
+        if "/_control/reset" in example:
+            assert (len(account.sent), len(account.received)) == (1, 3)
+        assert await curl(example, places) == 200, example
+        paths.update(re.findall(r"/_control/\w+", example))
+    assert len(EXAMPLES) > 15
+    assert len(receiver.bodies) == 5
+    assert paths == {control.path for control in CONTROLS}
+    assert not account.sent and not account.phones[0].online
+
+
+def test_the_tables_are_whole() -> None:
+    from simulator.account import CHOICES
+    from simulator.faults import KINDS
+
+    rows = {cells[1].strip(): line for line in README.splitlines() if len(cells := line.split("|")) > 3}
+    assert all(f"`{kind}`" in rows for kind in KINDS)
+    for name, values in CHOICES.items():
+        assert all(f"`{value}`" in rows[f"`{name}`"] for value in values), name
