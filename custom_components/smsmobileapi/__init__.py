@@ -6,14 +6,13 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from .account import Account, SmsMobileApiConfigEntry, client_of
+from .account import Account, SmsMobileApiConfigEntry, async_remove_account, client_of
 from .actions import async_setup_actions
 from .api import SmsMobileApiError
 from .const import DOMAIN
 from .entity import account_device
 from .errors import for_entry
-from .ledger import Ledger
-from .webhook import async_remove_webhook
+from .repairs import Issues
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
@@ -31,6 +30,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     try:
         await client.prove_credentials()
     except SmsMobileApiError as err:
+        Issues(hass, entry).note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
     account = entry.runtime_data = Account.build(hass, entry, client)
     await account.load(hass)
@@ -52,8 +52,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
     """Leave nothing of an account behind."""
-    await Ledger(hass, entry.entry_id).remove()
-    await async_remove_webhook(hass, entry)
+    await async_remove_account(hass, entry)
 
 
 async def _async_reload(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:

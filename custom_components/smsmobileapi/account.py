@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.start import async_at_started
 
 from .api import ApiKey, SmsMobileApiClient
-from .const import CONF_HISTORY
+from .const import CONF_HISTORY, CONF_MESSAGES_PER_DAY, CONF_MESSAGES_PER_MINUTE
 from .contacts import Contacts
 from .coordinator import PollCoordinator
+from .delivery import Delivery
+from .flood import FloodGuard
 from .inbox import Inbox
 from .ledger import Ledger
+from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE, Limits
 from .outbox import Outbox
-from .webhook import Webhook
+from .repairs import Issues
+from .reports import Reports
+from .storage import async_remove_files
+from .webhook import Webhook, async_delete_cloudhook
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
 FIRST_POLL_SECONDS: Final = 10
@@ -33,39 +39,69 @@ class Account:
     entry: SmsMobileApiConfigEntry
     contacts: Contacts
     ledger: Ledger
+    limits: Limits
+    reports: Reports
+    flood_guard: FloodGuard
     inbox: Inbox
     outbox: Outbox
     webhook: Webhook
     coordinator: PollCoordinator
+    issues: Issues
 
     @classmethod
     def build(cls, hass: HomeAssistant, entry: SmsMobileApiConfigEntry, client: SmsMobileApiClient) -> Self:
         """Put the account's rooms together."""
+        issues = Issues(hass, entry)
         contacts = Contacts(entry)
         ledger = Ledger(hass, entry.entry_id)
         inbox = Inbox(hass, entry.entry_id, ledger, contacts)
-        webhook = Webhook(hass, entry, inbox)
+        webhook = Webhook(hass, entry, inbox, issues)
+        limits = Limits(
+            hass,
+            entry.entry_id,
+            per_minute=entry.options.get(CONF_MESSAGES_PER_MINUTE, DEFAULT_PER_MINUTE),
+            per_day=entry.options.get(CONF_MESSAGES_PER_DAY, DEFAULT_PER_DAY),
+        )
+        flood_guard = FloodGuard(hass, limits, issues)
+        reports = Reports(hass, entry, client)
+        outbox = Outbox(
+            hass,
+            entry,
+            contacts=contacts,
+            delivery=Delivery(client, lambda message_id: reports.find(message_id) is not None),
+            flood_guard=flood_guard,
+            reports=reports,
+            issues=issues,
+        )
+        coordinator = PollCoordinator(
+            hass, entry, client=client, ledger=ledger, inbox=inbox, webhook=webhook, issues=issues
+        )
         return cls(
             entry=entry,
             contacts=contacts,
             ledger=ledger,
+            limits=limits,
+            reports=reports,
+            flood_guard=flood_guard,
             inbox=inbox,
-            outbox=Outbox(hass, entry, client, contacts),
+            outbox=outbox,
             webhook=webhook,
-            coordinator=PollCoordinator(
-                hass, entry, client=client, ledger=ledger, inbox=inbox, webhook=webhook
-            ),
+            coordinator=coordinator,
+            issues=issues,
         )
 
     async def load(self, hass: HomeAssistant) -> None:
-        """Read what was handled before; a new account takes its history from the config entry."""
+        """Read what was handled and sent before; a new account takes its history from the config entry."""
         await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         if CONF_HISTORY in self.entry.data:
             data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
             hass.config_entries.async_update_entry(self.entry, data=data)
+        await self.limits.load()
+        await self.reports.load()
 
     async def open(self, hass: HomeAssistant) -> None:
         """Let messages in; what comes before Home Assistant has started is held."""
+        self.reports.open()
         await self.webhook.open()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
@@ -76,6 +112,8 @@ class Account:
         async def open_inbox() -> None:
             await asyncio.wait([first_poll], timeout=FIRST_POLL_SECONDS)
             self.inbox.open()
+            await self.ledger.save()
+            await self.webhook.inbox_opened()
 
         async def started(hass: HomeAssistant) -> None:
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens")
@@ -85,9 +123,20 @@ class Account:
     async def close(self) -> None:
         """Let nothing in any more and save what was handled."""
         await self.webhook.close()
+        self.flood_guard.close()
         await self.ledger.save()
+        await self.limits.save()
+        await self.reports.close()
+        self.issues.clear()
 
 
 def client_of(hass: HomeAssistant, data: Mapping[str, Any]) -> SmsMobileApiClient:
     """Return the client for a config entry's data."""
     return SmsMobileApiClient(async_get_clientsession(hass), ApiKey(data[CONF_API_KEY]), data[CONF_URL])
+
+
+async def async_remove_account(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
+    """Leave nothing of an account behind."""
+    await async_remove_files(hass, entry.entry_id)
+    await async_delete_cloudhook(hass, entry.data[CONF_WEBHOOK_ID])
+    Issues(hass, entry).clear()

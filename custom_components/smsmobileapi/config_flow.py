@@ -1,4 +1,4 @@
-"""Config flow: add an account, ask for its key again, change it; and its contacts."""
+"""The dialogs for an account: add it, ask for its key again, change it, and its options."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
@@ -10,17 +10,16 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
-    ConfigSubentry,
     ConfigSubentryFlow,
-    SubentryFlowResult,
+    OptionsFlow,
 )
-from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_URL, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -30,38 +29,44 @@ import voluptuous as vol
 from yarl import URL
 
 from .account import client_of
-from .api import DEFAULT_URL, Channel, InvalidCredentials, SmsMobileApiError
+from .api import DEFAULT_URL, InvalidCredentials, SmsMobileApiError
 from .const import (
-    CONF_CHANNEL,
     CONF_HISTORY,
-    CONF_NUMBER,
+    CONF_MESSAGES_PER_DAY,
+    CONF_MESSAGES_PER_MINUTE,
     CONF_SERVER,
+    CONF_SIGNING_SECRET,
+    DASHBOARD_URL,
     DOMAIN,
     MANUFACTURER,
     SUBENTRY_CONTACT,
 )
-from .contacts import Contacts
+from .contact_flow import ContactFlow, Rejected
 from .ledger import history_of
-from .numbers import InvalidNumber, normalise_sender, parse_number
+from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE
+from .numbers import normalise_sender
 from .webhook import async_delete_cloudhook, async_webhook_url
 
-DASHBOARD_URL: Final = "https://smsmobileapi.com"
+COUNT_FIELD: Final = NumberSelector(
+    NumberSelectorConfig(min=1, max=100_000, step=1, mode=NumberSelectorMode.BOX)
+)
 KEY_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 URL_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
-REAUTH_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD})
-CONTACT_SCHEMA: Final = vol.Schema(
+SECRET_FIELDS: Final = {vol.Optional(CONF_SIGNING_SECRET): KEY_FIELD}
+OPTIONS_SCHEMA: Final = vol.Schema(
     {
-        vol.Required(CONF_NAME): TextSelector(),
-        vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
-        vol.Required(CONF_CHANNEL, default=Channel.SMS.value): SelectSelector(
-            SelectSelectorConfig(
-                options=[channel.value for channel in Channel],
-                mode=SelectSelectorMode.LIST,
-                translation_key=CONF_CHANNEL,
-            )
-        ),
+        **SECRET_FIELDS,
+        vol.Required(CONF_MESSAGES_PER_MINUTE, default=DEFAULT_PER_MINUTE): COUNT_FIELD,
+        vol.Required(CONF_MESSAGES_PER_DAY, default=DEFAULT_PER_DAY): COUNT_FIELD,
     }
 )
+REAUTH_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD})
+
+
+def _secret_of(user_input: Mapping[str, Any]) -> dict[str, str]:
+    """Return the option for a signing secret, if there is one; an empty field takes it away."""
+    secret = user_input.get(CONF_SIGNING_SECRET, "").strip()
+    return {CONF_SIGNING_SECRET: secret} if secret else {}
 
 
 def server_section(url: str) -> dict[vol.Marker, Any]:
@@ -74,20 +79,18 @@ def server_section(url: str) -> dict[vol.Marker, Any]:
 USER_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD, **server_section(DEFAULT_URL)})
 
 
-class _Rejected(Exception):
-    """An input is not right: what the form shows at which field."""
-
-    def __init__(self, field: str, error: str, placeholders: Mapping[str, str] | None = None) -> None:
-        super().__init__(error)
-        self.errors = {field: error}
-        self.placeholders = placeholders or {}
-
-
 class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
     """Add and change accounts."""
 
     def __init__(self) -> None:
         self._data: dict[str, Any] = {}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the dialog for an account's options."""
+        return SmsMobileApiOptionsFlow()
 
     @classmethod
     @callback
@@ -106,7 +109,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 data = await self._prove(user_input[CONF_API_KEY], user_input[CONF_SERVER][CONF_URL])
                 data[CONF_HISTORY] = await self._history(data)
-            except _Rejected as err:
+            except Rejected as err:
                 rejected = err
             else:
                 self._data = {**data, CONF_WEBHOOK_ID: webhook.async_generate_id()}
@@ -124,7 +127,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             try:
                 data = await self._prove(user_input[CONF_API_KEY], entry.data[CONF_URL])
-            except _Rejected as err:
+            except Rejected as err:
                 rejected = err
             else:
                 return self._update(entry, data)
@@ -139,7 +142,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
                 data = await self._prove(
                     user_input.get(CONF_API_KEY, entry.data[CONF_API_KEY]), user_input[CONF_SERVER][CONF_URL]
                 )
-            except _Rejected as err:
+            except Rejected as err:
                 rejected = err
             else:
                 self._data = {**entry.data, **data}
@@ -153,20 +156,30 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         if url := await async_webhook_url(self.hass, self._data[CONF_WEBHOOK_ID]):
             return self.async_show_form(
                 step_id="webhook",
+                data_schema=self.add_suggested_values_to_schema(
+                    vol.Schema(SECRET_FIELDS), self._entry_options()
+                ),
                 description_placeholders={"webhook_url": url, "dashboard_url": DASHBOARD_URL},
             )
         return self.async_show_form(step_id="polling")
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Make or change the account, now that the address was seen."""
+        secret = _secret_of(user_input or {})
         if self.source == SOURCE_RECONFIGURE:
-            return self._update(self._get_reconfigure_entry(), self._data)
+            return self._update(self._get_reconfigure_entry(), self._data, secret)
         # The same key may have been added in another window meanwhile.
         self._async_abort_entries_match({CONF_API_KEY: self._data[CONF_API_KEY]})
         data, self._data = self._data, {}
-        return self.async_create_entry(title=self._title(), data=data)
+        return self.async_create_entry(title=self._title(), data=data, options=secret)
 
-    async_step_polling = async_step_webhook
+    async def async_step_polling(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Make or change the account, without an address to bring messages to."""
+        return await self.async_step_webhook(self._entry_options())
+
+    def _entry_options(self) -> dict[str, Any]:
+        """Return the options of the account that is being changed."""
+        return dict(self._get_reconfigure_entry().options) if self.source == SOURCE_RECONFIGURE else {}
 
     @callback
     @override
@@ -179,17 +192,17 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return the data of an account that the service knows."""
         key, url = key.strip(), url.strip().rstrip("/")
         if not key:
-            raise _Rejected(CONF_API_KEY, "api_key_empty")
+            raise Rejected(CONF_API_KEY, "api_key_empty")
         if not _is_server(url):
-            raise _Rejected("base", "invalid_url")
+            raise Rejected("base", "invalid_url")
         self._async_abort_entries_match({CONF_API_KEY: key})
         data = {CONF_API_KEY: key, CONF_URL: url}
         try:
             await client_of(self.hass, data).prove_credentials()
         except InvalidCredentials as err:
-            raise _Rejected(CONF_API_KEY, err.code) from None
+            raise Rejected(CONF_API_KEY, err.code) from None
         except SmsMobileApiError as err:
-            raise _Rejected("base", err.code, err.placeholders) from None
+            raise Rejected("base", err.code, err.placeholders) from None
         return data
 
     async def _history(self, data: dict[str, Any]) -> Mapping[str, Any]:
@@ -198,7 +211,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             messages = await client_of(self.hass, data).received_messages(after=None, zone=zone)
         except SmsMobileApiError as err:
-            raise _Rejected("base", err.code, err.placeholders) from None
+            raise Rejected("base", err.code, err.placeholders) from None
         return history_of((message, normalise_sender(message.sender, region)) for message in messages)
 
     def _show_form(
@@ -206,7 +219,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         step_id: str,
         schema: vol.Schema,
         shown: Mapping[str, Any] | None,
-        rejected: _Rejected | None,
+        rejected: Rejected | None,
     ) -> ConfigFlowResult:
         return self.async_show_form(
             step_id=step_id,
@@ -218,11 +231,18 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             },
         )
 
-    def _update(self, entry: ConfigEntry, data: Mapping[str, Any]) -> ConfigFlowResult:
+    def _update(
+        self, entry: ConfigEntry, data: Mapping[str, Any], secret: Mapping[str, Any] | None = None
+    ) -> ConfigFlowResult:
         """Change the account and have it begin anew, which its listener sees to if it has one and something changed."""
-        if not entry.update_listeners or {**entry.data, **data} == entry.data:
+        options = dict(entry.options)
+        if secret is not None:
+            options.pop(CONF_SIGNING_SECRET, None)
+            options |= secret
+        is_changed = {**entry.data, **data} != entry.data or options != entry.options
+        if not (entry.update_listeners and is_changed):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        return self.async_update_and_abort(entry, data_updates=data)
+        return self.async_update_and_abort(entry, data_updates=data, options=options)
 
     def _title(self) -> str:
         """Return a name that no account has yet."""
@@ -231,55 +251,21 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         return next(name for name in names if name not in taken)
 
 
-class ContactFlow(ConfigSubentryFlow):
-    """Add and change contacts."""
+class SmsMobileApiOptionsFlow(OptionsFlow):
+    """Change how an account works."""
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add a contact."""
-        return await self._step("user", user_input, None)
-
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change a contact."""
-        return await self._step("reconfigure", user_input, self._get_reconfigure_subentry())
-
-    async def _step(
-        self, step_id: str, user_input: dict[str, Any] | None, subentry: ConfigSubentry | None
-    ) -> SubentryFlowResult:
-        rejected = None
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the signing secret and the limits."""
         if user_input is not None:
-            try:
-                data = self._read(user_input, subentry.subentry_id if subentry else None)
-            except _Rejected as err:
-                rejected = err
-            else:
-                if subentry is None:
-                    return self.async_create_entry(title=data[CONF_NAME], data=data)
-                return self.async_update_and_abort(
-                    self._get_entry(), subentry, title=data[CONF_NAME], data=data
-                )
-        shown = user_input or (subentry.data if subentry else None)
+            limits = {
+                limit: int(user_input[limit]) for limit in (CONF_MESSAGES_PER_MINUTE, CONF_MESSAGES_PER_DAY)
+            }
+            return self.async_create_entry(data=limits | _secret_of(user_input))
         return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(CONTACT_SCHEMA, shown),
-            errors=rejected.errors if rejected else None,
-            description_placeholders=rejected.placeholders if rejected else None,
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, self.config_entry.options),
+            description_placeholders={"dashboard_url": DASHBOARD_URL},
         )
-
-    def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, str]:
-        """Return a contact's data, its number normalised."""
-        name, channel = user_input[CONF_NAME].strip(), Channel(user_input[CONF_CHANNEL])
-        if not name:
-            raise _Rejected(CONF_NAME, "name_empty")
-        try:
-            number = parse_number(user_input[CONF_NUMBER], self.hass.config.country, channel)
-        except InvalidNumber as err:
-            raise _Rejected(CONF_NUMBER, err.code) from None
-        contacts = Contacts(self._get_entry())
-        if (other := contacts.by_name(name)) and other.contact_id != own_id:
-            raise _Rejected(CONF_NAME, "name_taken")
-        if (other := contacts.by_number(number)) and other.contact_id != own_id:
-            raise _Rejected(CONF_NUMBER, "number_taken", {"contact": other.name})
-        return {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: channel.value}
 
 
 def _is_server(url: str) -> bool:

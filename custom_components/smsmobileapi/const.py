@@ -4,6 +4,7 @@ from typing import Final
 
 DOMAIN: Final = "smsmobileapi"
 MANUFACTURER: Final = "SMSMobileAPI"
+DASHBOARD_URL: Final = "https://smsmobileapi.com"
 
 CONF_CHANNEL: Final = "channel"
 CONF_HISTORY: Final = "history"
@@ -11,9 +12,35 @@ CONF_NUMBER: Final = "number"
 CONF_SERVER: Final = "server"
 SUBENTRY_CONTACT: Final = "contact"
 
+CONF_MESSAGES_PER_DAY: Final = "messages_per_day"
+CONF_MESSAGES_PER_MINUTE: Final = "messages_per_minute"
+CONF_SIGNING_SECRET: Final = "signing_secret"
+
+EVENT_CALL: Final = f"{DOMAIN}_call"
 EVENT_MESSAGE_RECEIVED: Final = f"{DOMAIN}_message_received"
+EVENT_MESSAGE_REPORT: Final = f"{DOMAIN}_message_report"
 
 
 def signal_message(entry_id: str) -> str:
     """Return the dispatcher signal of an account that carries each new InboundMessage."""
     return f"{DOMAIN}_message_{entry_id}"
+
+
+def signal_call(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that carries each new InboundCall."""
+    return f"{DOMAIN}_call_{entry_id}"
+
+
+def signal_status(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that carries each new StatusReport."""
+    return f"{DOMAIN}_status_{entry_id}"
+
+
+def signal_sent(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that carries each OutboundMessage that was accepted."""
+    return f"{DOMAIN}_sent_{entry_id}"
+
+
+def signal_report(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that carries each change of a sent message's status."""
+    return f"{DOMAIN}_report_{entry_id}"

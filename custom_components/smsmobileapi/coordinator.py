@@ -1,6 +1,6 @@
 """The poll: the truth about what was received, whatever the webhook brought or missed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from typing import Final, override
 
@@ -13,6 +13,7 @@ from .api import RateLimited, SmsMobileApiClient, SmsMobileApiError
 from .errors import for_entry
 from .inbox import Inbox
 from .ledger import Ledger
+from .repairs import Issues
 from .webhook import Webhook
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         ledger: Ledger,
         inbox: Inbox,
         webhook: Webhook,
+        issues: Issues,
     ) -> None:
         super().__init__(
             hass,
@@ -50,7 +52,9 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         self._ledger = ledger
         self._inbox = inbox
         self._webhook = webhook
+        self._issues = issues
         self._proved_at = dt_util.utcnow()
+        self.last_success: datetime | None = None
 
     @override
     async def _async_update_data(self) -> None:
@@ -64,10 +68,13 @@ class PollCoordinator(DataUpdateCoordinator[None]):
                 after=self._ledger.poll_after, zone=dt_util.get_default_time_zone()
             )
         except SmsMobileApiError as err:
+            self._issues.note(err)
             failure = for_entry(err, UpdateFailed)
             if isinstance(failure, UpdateFailed) and isinstance(err, RateLimited):
                 failure.retry_after = err.retry_after
             raise failure from None
+        self._issues.note(None)
+        self.last_success = dt_util.utcnow()
         if self.hass.is_stopping:
             return
         if self._ledger.is_lost:
@@ -75,5 +82,5 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             return
         for message in messages:
             if self._inbox.receive(message):
-                self._webhook.missed(message)
+                self._webhook.polled(message)
         self._ledger.advance(messages)

@@ -1,13 +1,27 @@
-"""The service's errors as Home Assistant's, in the user's language. The one place where they are mapped."""
+"""Errors in the user's language. The one place where the service's become Home Assistant's."""
 
-from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError, ServiceValidationError
 
 from .api import InvalidCredentials, SmsMobileApiError
 from .const import DOMAIN
 
 
+def invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the error for an argument that is not right."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+    )
+
+
+def failed(key: str, **placeholders: str) -> HomeAssistantError:
+    """Return the error for something that did not work out."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+    )
+
+
 def translated[ErrorT: HomeAssistantError](err: SmsMobileApiError, error_type: type[ErrorT]) -> ErrorT:
-    """Return the error as one of Home Assistant's; its sentence says what to do."""
+    """Return the service's error as one of Home Assistant's; its sentence says what to do."""
     return error_type(
         translation_domain=DOMAIN,
         translation_key=err.code,

@@ -1,4 +1,4 @@
-"""Events: each new message, on the account and on the contact whom it came from."""
+"""Events: each new message, on the account and on the contact whom it came from; calls; what became of sent messages."""
 
 from typing import override
 
@@ -8,23 +8,32 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
-from .api import Channel
-from .const import signal_message
+from .api import Channel, Direction, Status
+from .const import signal_call, signal_message, signal_report
 from .entity import AccountEntity, ContactEntity
-from .inbox import InboundMessage
+from .inbound import InboundCall, InboundMessage
+from .reports import OutboundMessage
 
 PARALLEL_UPDATES = 0
 
 MESSAGE = EventEntityDescription(
     key="message", translation_key="message", event_types=[channel.value for channel in Channel]
 )
+CALL = EventEntityDescription(
+    key="call", translation_key="call", event_types=[direction.value for direction in Direction]
+)
+REPORT = EventEntityDescription(
+    key="report", translation_key="report", event_types=[Status.SENT.value, Status.FAILED.value]
+)
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the account's event, and one for each contact."""
-    async_add_entities([AccountMessage(entry, MESSAGE)])
+    """Add the account's events, and one for each contact."""
+    async_add_entities(
+        [AccountMessage(entry, MESSAGE), AccountCall(entry, CALL), AccountReport(entry, REPORT)]
+    )
     for contact in entry.runtime_data.contacts:
         async_add_entities(
             [ContactMessage(hass, entry, contact, MESSAGE)], config_subentry_id=contact.contact_id
@@ -62,3 +71,39 @@ class ContactMessage(ContactEntity, MessageEvent):
     def _message_received(self, inbound: InboundMessage) -> None:
         if inbound.contact and inbound.contact.contact_id == self._contact.contact_id:
             super()._message_received(inbound)
+
+
+class AccountCall(AccountEntity, EventEntity):
+    """Each new call of the account's phones."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the inbox."""
+        await super().async_added_to_hass()
+        signal = signal_call(self._entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._called))
+
+    @callback
+    def _called(self, inbound: InboundCall) -> None:
+        data = inbound.as_event_data()
+        self._trigger_event(data.pop("direction"), data)
+        self.async_write_ha_state()
+
+
+class AccountReport(AccountEntity, EventEntity):
+    """What became of each message that was sent."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the reports."""
+        await super().async_added_to_hass()
+        signal = signal_report(self._entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._reported))
+
+    @callback
+    def _reported(self, message: OutboundMessage) -> None:
+        # That nothing is known in the end is no event.
+        if message.status.value in self.event_types:
+            data = message.as_event_data()
+            self._trigger_event(data.pop("status"), data)
+            self.async_write_ha_state()

@@ -1,21 +1,27 @@
-"""The inbound door: every message that arrives, whichever way, passes here once."""
+"""The inbound door: every message, call and report that arrives, whichever way, passes here once."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 import logging
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util import dt as dt_util
 
-from .api import ReceivedMessage, Source
-from .const import EVENT_MESSAGE_RECEIVED, signal_message
-from .contacts import Contact, Contacts
-from .ledger import Ledger, message_keys
+from .api import Call, ReceivedMessage, Source, StatusReport
+from .const import EVENT_CALL, EVENT_MESSAGE_RECEIVED, signal_call, signal_message, signal_status
+from .contacts import Contacts
+from .inbound import InboundCall, InboundMessage
+from .ledger import Ledger, call_keys, event_key, message_keys, report_keys
 from .numbers import mask, normalise_sender
 
 _LOGGER = logging.getLogger(__name__)
+
+type Arrival = ReceivedMessage | Call | StatusReport
 
 
 class InboxClosed(HomeAssistantError):
@@ -23,36 +29,12 @@ class InboxClosed(HomeAssistantError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboundMessage:
-    """A new message as automations see it: the sender normalised and, where known, named."""
+class _Held:
+    """Something new that nobody listens for yet."""
 
-    message_id: str
-    message: ReceivedMessage
-    sender: str
-    contact: Contact | None
-
-    def as_attributes(self) -> dict[str, Any]:
-        """Return what entities show of it."""
-        return {
-            "message_id": self.message_id,
-            "channel": self.message.channel.value,
-            "sender": self.sender,
-            "sender_name": self.message.sender_name,
-            "contact": self.contact.name if self.contact else None,
-            "message": self.message.text,
-            "received_at": self.message.received_at.isoformat(),
-            "phone": self.message.phone,
-            "voice": self.message.voice,
-        }
-
-    def as_event_data(self, entry_id: str) -> dict[str, Any]:
-        """Return the data of the bus event `smsmobileapi_message_received`."""
-        return {
-            "config_entry_id": entry_id,
-            **self.as_attributes(),
-            "contact_id": self.contact.contact_id if self.contact else None,
-            "source": self.message.source.value,
-        }
+    keys: tuple[str, ...]
+    received_at: datetime
+    fire: Callable[[], None]
 
 
 class Inbox:
@@ -63,56 +45,127 @@ class Inbox:
         self._entry_id = entry_id
         self._ledger = ledger
         self._contacts = contacts
-        self._is_open = False
-        self._held: dict[tuple[str, ...], InboundMessage] = {}
+        self._held: list[_Held] = []
+        self._held_keys: set[str] = set()
+        self.is_open = False
+        self.last_received: datetime | None = None
+        # For diagnostics: how much came which way, and how much of that was known or of no use.
+        self.counts: Counter[str] = Counter()
 
     @callback
-    def receive(self, message: ReceivedMessage) -> bool:
-        """Take a message; return whether it is new. Raises InboxClosed."""
+    def receive(self, arrival: Arrival, event_id: str | None = None) -> bool:
+        """Take what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
         if self._hass.is_stopping:
             raise InboxClosed
-        sender = normalise_sender(message.sender, self._hass.config.country)
-        keys = message_keys(message, sender)
-        if self._ledger.knows(keys) or self._holds(keys):
+        held = self._read(arrival)
+        keys = held.keys if event_id is None else (event_key(event_id), *held.keys)
+        if self._knows(held.keys) or self._is_history(arrival):
+            self.counts["known"] += 1
+            if event_id is not None:
+                self._note_event(event_id)
             return False
-        if message.source is Source.POLL and self._ledger.is_history(message):
-            return False
-        inbound = InboundMessage(
-            message_id=message.message_id or keys[0],
-            message=message,
-            sender=sender,
-            contact=self._contacts.by_number(sender),
-        )
-        if self._is_open:
-            self._fire(keys, inbound)
+        if self.is_open:
+            self._fire(held, keys)
         else:
-            # Not in the ledger yet: should we be killed now, the poll brings it again.
-            self._held[keys] = inbound
+            # Not in the ledger yet: should we be killed now, it has to come in again.
+            self._held.append(_Held(keys=keys, received_at=held.received_at, fire=held.fire))
+            self._held_keys.update(keys)
         return True
+
+    @callback
+    def knows_event(self, event_id: str) -> bool:
+        """Tell whether a V2 event was taken before."""
+        return self._knows((event_key(event_id),))
+
+    @callback
+    def ignore(self, event_id: str) -> None:
+        """Take a V2 event of a type that we have no use for."""
+        self.counts["ignored"] += 1
+        self._note_event(event_id)
+
+    def _note_event(self, event_id: str) -> None:
+        """Remember a V2 event that brings nothing new."""
+        self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
 
     @callback
     def begin_after(self, messages: Sequence[ReceivedMessage]) -> None:
         """Take these messages as handled long ago, and those that come after them as the first: the ledger was lost."""
         for message in messages:
-            sender = normalise_sender(message.sender, self._hass.config.country)
-            self._ledger.add(message_keys(message, sender), message.received_at.timestamp())
+            self._ledger.add(self._read(message).keys, message.received_at.timestamp())
         self._ledger.advance(messages)
         self._ledger.begin_here()
 
     @callback
     def open(self) -> None:
         """Fire what was held, in the order in which it was received, and hold nothing from now on."""
-        self._is_open = True
-        held, self._held = self._held, {}
-        for keys, inbound in sorted(held.items(), key=lambda item: item[1].message.received_at):
-            self._fire(keys, inbound)
+        self.is_open = True
+        waiting, self._held = self._held, []
+        self._held_keys.clear()
+        for held in sorted(waiting, key=lambda held: held.received_at):
+            self._fire(held, held.keys)
 
-    def _holds(self, keys: tuple[str, ...]) -> bool:
-        return any(not held.isdisjoint(keys) for held in map(set, self._held))
+    def _knows(self, keys: tuple[str, ...]) -> bool:
+        return self._ledger.knows(keys) or not self._held_keys.isdisjoint(keys)
+
+    def _is_history(self, arrival: Arrival) -> bool:
+        return (
+            isinstance(arrival, ReceivedMessage)
+            and arrival.source is Source.POLL
+            and self._ledger.is_history(arrival.received_at)
+        )
+
+    def _read(self, arrival: Arrival) -> _Held:
+        """Tell what makes an arrival itself, and what to do with it once somebody listens."""
+        match arrival:
+            case ReceivedMessage():
+                return self._read_message(arrival)
+            case Call():
+                return self._read_call(arrival)
+            case StatusReport():
+                return _Held(
+                    keys=report_keys(arrival),
+                    received_at=dt_util.utcnow(),
+                    fire=lambda: self._dispatch(signal_status(self._entry_id), arrival),
+                )
+
+    def _read_message(self, message: ReceivedMessage) -> _Held:
+        sender = normalise_sender(message.sender, self._hass.config.country)
+        keys = message_keys(message, sender)
+
+        def fire() -> None:
+            inbound = InboundMessage(
+                message_id=message.message_id or keys[0],
+                message=message,
+                sender=sender,
+                contact=self._contacts.by_number(sender),
+            )
+            _LOGGER.debug("New %s from %s by %s", message.channel, mask(sender), message.source)
+            self.counts[f"{message.channel} by {message.source}"] += 1
+            self.last_received = dt_util.utcnow()
+            self._tell(EVENT_MESSAGE_RECEIVED, inbound.as_event_data())
+            self._dispatch(signal_message(self._entry_id), inbound)
+
+        return _Held(keys=keys, received_at=message.received_at, fire=fire)
+
+    def _read_call(self, call: Call) -> _Held:
+        number = normalise_sender(call.number, self._hass.config.country) if call.number else None
+
+        def fire() -> None:
+            contact = self._contacts.by_number(number) if number else None
+            self.counts[f"call by {call.source}"] += 1
+            inbound = InboundCall(call=call, number=number, contact=contact)
+            self._tell(EVENT_CALL, inbound.as_event_data())
+            self._dispatch(signal_call(self._entry_id), inbound)
+
+        return _Held(keys=call_keys(call, number or ""), received_at=call.started_at, fire=fire)
 
     @callback
-    def _fire(self, keys: tuple[str, ...], inbound: InboundMessage) -> None:
-        self._ledger.add(keys, inbound.message.received_at.timestamp())
-        _LOGGER.debug("New %s from %s", inbound.message.channel, mask(inbound.sender))
-        self._hass.bus.async_fire(EVENT_MESSAGE_RECEIVED, inbound.as_event_data(self._entry_id))
-        async_dispatcher_send(self._hass, signal_message(self._entry_id), inbound)
+    def _fire(self, held: _Held, keys: tuple[str, ...]) -> None:
+        self._ledger.add(keys, held.received_at.timestamp())
+        held.fire()
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        self._hass.bus.async_fire(event, {"config_entry_id": self._entry_id, **data})
+
+    def _dispatch(self, signal: str, news: object) -> None:
+        async_dispatcher_send(self._hass, signal, news)

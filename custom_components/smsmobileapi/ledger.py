@@ -4,27 +4,29 @@ It holds keys, not numbers or texts: a message's id and its content are hashed.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
+import logging
+from pathlib import Path
 from typing import Final, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .api import ReceivedMessage, Source
-from .const import DOMAIN
+from .api import Call, ReceivedMessage, Source, StatusReport
+from .storage import AccountStore, File
+
+_LOGGER = logging.getLogger(__name__)
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_AT_MOST: Final = 2 * 20_000  # keys; a message has two
-SAVED_WITHIN: Final = 1.0  # seconds
+PRUNED_EVERY: Final = timedelta(hours=6)
 # A poll asks again for what is younger than the high-water mark by this much; a phone that was offline brings its
 # messages late and with their own old times.
 OVERLAP: Final = timedelta(days=7)
 # An account begins with what is newer than the newest message that was there when it was added, less this much for phones
 # whose clocks run behind.
 HISTORY_SLACK: Final = timedelta(hours=1)
-_STORAGE_VERSION: Final = 1
 
 
 class History(TypedDict):
@@ -43,16 +45,34 @@ class _Saved(TypedDict):
 def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
     """Return what tells a repeat of the message: its id, and its sender, text and second.
 
-    `sender` is normalised. A message without any time has no second key, unless it has no id either: then a poll knows it
+    `sender` is normalised. A voice message and its transcript share an id and are two. A message without any time has no second key, unless it has no id either: then a poll knows it
     by sender and text alone, for each poll lists it again, while a webhook brings it once.
     """
-    keys = [_hash("id", message.message_id)] if message.message_id else []
+    kind = "transcript" if message.voice and message.text else "id"
+    keys = [_hash(kind, message.message_id)] if message.message_id else []
     second = message.origin
     if not keys and second is None:
         second = message.received_at.isoformat() if message.source is Source.WEBHOOK else ""
     if second is not None:
         keys.append(_hash("content", sender, " ".join(message.text.split()), second))
     return tuple(keys)
+
+
+def call_keys(call: Call, number: str) -> tuple[str, ...]:
+    """Return what tells a repeat of the call; `number` is normalised, "" where it was withheld."""
+    if call.call_id:
+        return (_hash("call", call.call_id),)
+    return (_hash("call", call.direction, number, call.origin or call.started_at.isoformat()),)
+
+
+def report_keys(report: StatusReport) -> tuple[str, ...]:
+    """Return what tells a repeat of the report: one for each status of a message."""
+    return (_hash("report", report.message_id, report.status),)
+
+
+def event_key(event_id: str) -> str:
+    """Return what tells a redelivery of a V2 event."""
+    return _hash("event", event_id)
 
 
 def history_of(seen: Iterable[tuple[ReceivedMessage, str]]) -> History:
@@ -69,33 +89,43 @@ class Ledger:
     """What one account has handled."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        self._store = Store[_Saved](
-            hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
-        )
+        self._hass = hass
+        self._store = AccountStore[_Saved](hass, entry_id, File.LEDGER)
         # Key to the Unix second in which the message was received or handled, whichever is later; oldest entry first.
         self._seen: dict[str, int] = {}
         self._mark: int | None = None
         self._begins: int | None = None
-        self._save_is_due = False
+        self._prune_at = 0.0
 
     async def load(self, history: History | None) -> None:
-        """Read what was saved, or begin with the history of a new account."""
-        if saved := await self._store.async_load():
-            self._seen = dict(saved["seen"])
-            self._mark, self._begins = saved["mark"], saved["begins"]
-        elif history is not None:
-            self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
-            self._mark = history["until"]
-            self._seen = dict.fromkeys(history["keys"], history["until"])
-            await self.save()
+        """Read what was saved, or begin with the history of a new account.
+
+        A file that can't be read is kept aside, and the ledger is lost: nothing of the past is fired then.
+        """
+        try:
+            if saved := await self._store.async_load():
+                seen = {str(key): int(time) for key, time in saved["seen"]}
+                self._mark, self._begins = saved["mark"], saved["begins"]
+                self._seen = seen
+        except (LookupError, TypeError, ValueError, AttributeError) as err:
+            # Home Assistant itself keeps a file aside that is no JSON at all.
+            await self._hass.async_add_executor_job(_keep_aside, Path(self._store.path))
+            _LOGGER.error("The saved ledger is unreadable (%s) and was kept aside", type(err).__name__)
+        else:
+            if saved is None and history is not None:
+                self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
+                self._mark = history["until"]
+                self._seen = dict.fromkeys(history["keys"], history["until"])
+                await self.save()
 
     async def save(self) -> None:
         """Write it now."""
         await self._store.async_save(self._as_saved())
 
-    async def remove(self) -> None:
-        """Delete what was saved."""
-        await self._store.async_remove()
+    @property
+    def size(self) -> int:
+        """Return how many keys it holds."""
+        return len(self._seen)
 
     @property
     def is_lost(self) -> bool:
@@ -113,11 +143,11 @@ class Ledger:
     def begin_here(self) -> None:
         """Take what is known by now for all that there was: the saved ledger was lost."""
         self._begins = (self._mark or 0) - int(OVERLAP.total_seconds())
-        self._save_soon()
+        self._store.save_soon(self._as_saved)
 
-    def is_history(self, message: ReceivedMessage) -> bool:
-        """Tell whether the message is older than the account."""
-        return self._begins is not None and message.received_at.timestamp() < self._begins
+    def is_history(self, received_at: datetime) -> bool:
+        """Tell whether a message received then is older than the account."""
+        return self._begins is not None and received_at.timestamp() < self._begins
 
     def knows(self, keys: Iterable[str]) -> bool:
         """Tell whether a message with one of these keys was handled."""
@@ -127,7 +157,8 @@ class Ledger:
     def add(self, keys: Iterable[str], received_at: float) -> None:
         """Note that a message was handled; `received_at` is in Unix seconds."""
         self._seen.update(dict.fromkeys(keys, int(max(received_at, dt_util.utcnow().timestamp()))))
-        self._save_soon()
+        self._prune()
+        self._store.save_soon(self._as_saved)
 
     @callback
     def advance(self, messages: Iterable[ReceivedMessage]) -> None:
@@ -137,28 +168,29 @@ class Ledger:
         mark = int(max((time for time in times if time <= now), default=0))
         if mark > (self._mark or 0):
             self._mark = mark
-            self._save_soon()
+            self._store.save_soon(self._as_saved)
 
-    @callback
-    def _save_soon(self) -> None:
-        # The store starts its delay anew with each call, so under load it would never write.
-        if not self._save_is_due:
-            self._save_is_due = True
-            self._store.async_delay_save(self._as_saved, SAVED_WITHIN)
-
-    @callback
     def _as_saved(self) -> _Saved:
-        self._save_is_due = False
-        self._prune()
         return {"seen": list(self._seen.items()), "mark": self._mark, "begins": self._begins}
 
     def _prune(self) -> None:
         """Forget what is old and what is too much, but nothing that the next poll may bring again."""
-        listed_after = self.poll_after or 0
-        old = min(dt_util.utcnow().timestamp() - KEPT_FOR.total_seconds(), listed_after)
-        self._seen = {key: time for key, time in self._seen.items() if time >= old}
-        for key in list(self._seen)[: max(0, len(self._seen) - KEPT_AT_MOST)]:
-            del self._seen[key]
+        now = dt_util.utcnow().timestamp()
+        if now < self._prune_at and len(self._seen) <= KEPT_AT_MOST:
+            return
+        self._prune_at = now + PRUNED_EVERY.total_seconds()
+        old = min(now - KEPT_FOR.total_seconds(), self.poll_after or 0)
+        seen = [(key, time) for key, time in self._seen.items() if time >= old]
+        if len(seen) > KEPT_AT_MOST:
+            # In a flood, what is forgotten must not be taken for new when a poll lists it again.
+            excess = len(seen) - KEPT_AT_MOST * 9 // 10
+            self._begins = max(self._begins or 0, *(time for _, time in seen[:excess]))
+            seen = seen[excess:]
+        self._seen = dict(seen)
+
+
+def _keep_aside(path: Path) -> None:
+    path.rename(path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}"))
 
 
 def _hash(*parts: str) -> str:

@@ -8,6 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
 from .entity import ContactEntity
+from .outbox import Wish
 
 PARALLEL_UPDATES = 0
 
@@ -34,4 +35,4 @@ class ContactNotify(ContactEntity, NotifyEntity):
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Send a message; a title becomes its first line."""
         text = f"{title}\n{message}" if title else message
-        await self._entry.runtime_data.outbox.send([self._contact], text)
+        await self._entry.runtime_data.outbox.send([self._contact], text, wish=Wish(context=self._context))

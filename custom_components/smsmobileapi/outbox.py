@@ -1,150 +1,177 @@
 """The outbound door: every message that leaves, whoever asked, passes here once."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 import logging
-from typing import Any, Final, cast
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
 
-from .api import Channel, InvalidCredentials, SmsMobileApiClient, SmsMobileApiError
-from .const import DOMAIN
+from .api import Channel, InvalidCredentials, OutcomeUnknown, SmsMobileApiError, Status
 from .contacts import Contact, Contacts
-from .errors import translated
-from .numbers import InvalidNumber, mask, parse_number
+from .delivery import Delivery
+from .errors import failed, invalid, translated
+from .flood import FloodGuard
+from .numbers import mask
+from .recipients import Recipient, find_recipients
+from .repairs import Issues
+from .reports import OutboundMessage, Reports
 
 _LOGGER = logging.getLogger(__name__)
 
 # The service splits a text into as many SMS as it takes, and each is paid for: this is some 27 of them.
 MAX_TEXT_LENGTH: Final = 4_000
-STATUS_ACCEPTED: Final = "accepted"
+AT_A_TIME: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """Whom a message goes to: a normalised number, how it travels, and the contact where it is one's."""
+class Wish:
+    """How somebody wants a message sent.
 
-    number: str
-    channel: Channel
-    contact: Contact | None = None
+    `context` is that of the action, `report_within` how many seconds to wait for what becomes of the message. What is
+    urgent goes past the limit of a minute.
+    """
 
-    @property
-    def name(self) -> str:
-        """Return what to call them where others can read it."""
-        return self.contact.name if self.contact else mask(self.number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """The service accepted a message; what became of it later is a report."""
-
-    recipient: Recipient
-    message_id: str
-    status: str = STATUS_ACCEPTED
-
-    def as_response(self) -> dict[str, Any]:
-        """Return what an action answers for this recipient."""
-        contact = self.recipient.contact
-        return {
-            "recipient": self.recipient.number,
-            "contact": contact.name if contact else None,
-            "channel": self.recipient.channel.value,
-            "message_id": self.message_id,
-            "status": self.status,
-        }
+    context: Context | None = None
+    is_urgent: bool = False
+    report_within: float | None = None
 
 
 class Outbox:
     """The outbound door of one account."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, client: SmsMobileApiClient, contacts: Contacts
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        contacts: Contacts,
+        delivery: Delivery,
+        flood_guard: FloodGuard,
+        reports: Reports,
+        issues: Issues,
     ) -> None:
         self._hass = hass
         self._entry = entry
-        self._client = client
         self._contacts = contacts
+        self._delivery = delivery
+        self._flood_guard = flood_guard
+        self._reports = reports
+        self._issues = issues
+        self._turns = asyncio.Semaphore(AT_A_TIME)
+        self.last_sent: datetime | None = None
+        # For diagnostics: how sending ended.
+        self.counts: Counter[str] = Counter()
 
     async def send(
-        self, recipients: Iterable[str | int | Contact], text: str, channel: Channel | None = None
-    ) -> list[Receipt]:
-        """Send a text to numbers and contacts (or their names), each once; return a receipt for each.
+        self,
+        recipients: Iterable[str | int | Contact],
+        text: str,
+        channel: Channel | None = None,
+        wish: Wish = Wish(),
+    ) -> list[OutboundMessage]:
+        """Send a text to numbers and contacts (or their names), each once; return what was sent to each.
 
         `channel` is the contact's, else SMS, where it is not given. Raises ServiceValidationError before anything is
         sent where an argument is wrong, and HomeAssistantError, after all were tried, where one was not sent.
         """
         if not text.strip():
-            raise _invalid("message_empty")
+            raise invalid("message_empty")
         if len(text) > MAX_TEXT_LENGTH:
-            raise _invalid("message_too_long", length=str(len(text)), limit=str(MAX_TEXT_LENGTH))
-        resolved = {
-            (recipient.number, recipient.channel): recipient
-            for recipient in [self._resolve(recipient, channel) for recipient in recipients]
-        }
-        if not resolved:
-            raise _invalid("no_recipients")
-        return await self._send_all(list(resolved.values()), text)
+            raise invalid("message_too_long", length=str(len(text)), limit=str(MAX_TEXT_LENGTH))
+        found = find_recipients(self._hass, self._contacts, recipients, channel)
+        outcomes = await asyncio.gather(
+            *(self._send_one(recipient, text, wish) for recipient in found), return_exceptions=True
+        )
+        return _all_or_raise(found, outcomes)
 
-    def _resolve(self, recipient: str | int | Contact, channel: Channel | None) -> Recipient:
-        """Find the contact or read the number."""
-        contact = self._contacts.by_name(recipient) if isinstance(recipient, str) else None
-        if isinstance(recipient, Contact):
-            contact = recipient
-        wanted = contact.number if contact else cast(str | int, recipient)
-        channel = channel or (contact.channel if contact else None)
-        try:
-            number = parse_number(wanted, self._hass.config.country, channel or Channel.SMS)
-        except InvalidNumber as err:
-            # What has no digit was meant as a name.
-            is_name = err.code == "number_letters" and not any(map(str.isdigit, str(wanted)))
-            raise _invalid(
-                "unknown_contact" if is_name else err.code,
-                recipient=contact.name if contact else mask(str(wanted).strip()),
-            ) from None
-        contact = contact or self._contacts.by_number(number)
-        if channel is None:
-            channel = contact.channel if contact else Channel.SMS
-        return Recipient(number=number, channel=channel, contact=contact)
-
-    async def _send_all(self, recipients: Sequence[Recipient], text: str) -> list[Receipt]:
-        """Send to each in turn; a failure stops none of the others."""
-        receipts: list[Receipt] = []
-        failures: list[tuple[Recipient, HomeAssistantError]] = []
-        for recipient in recipients:
-            try:
-                receipts.append(await self._send_one(recipient, text))
-            except HomeAssistantError as err:
-                failures.append((recipient, err))
-        if not failures:
-            return receipts
-        if len(recipients) == 1:
-            raise failures[0][1]
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="some_not_sent",
-            translation_placeholders={
-                "sent": ", ".join(receipt.recipient.name for receipt in receipts) or "–",
-                "not_sent": "; ".join(f"{recipient.name}: {err}" for recipient, err in failures),
-            },
+    async def resend(self, message_id: str, channel: Channel | None, wish: Wish) -> OutboundMessage:
+        """Have the service send a message again that has failed; return it. Raises HomeAssistantError."""
+        known = self._reports.find(message_id)
+        if known and known.status is not Status.FAILED:
+            raise invalid("not_failed")
+        channel = channel or (known.channel if known else Channel.SMS)
+        new_id = await self._guarded(partial(self._delivery.resend, message_id, channel), wish)
+        return await self._follow(
+            OutboundMessage(
+                message_id=new_id,
+                channel=channel,
+                recipient=known.recipient if known else "",
+                contact=known.contact if known else None,
+                accepted_at=dt_util.utcnow().timestamp(),
+            ),
+            wish,
         )
 
-    async def _send_one(self, recipient: Recipient, text: str) -> Receipt:
+    async def _send_one(self, recipient: Recipient, text: str, wish: Wish) -> OutboundMessage:
+        async with self._turns:
+            send = partial(self._delivery.send, recipient.number, text, recipient.channel)
+            message_id = await self._guarded(send, wish)
+        _LOGGER.debug("%s to %s accepted", recipient.channel, mask(recipient.number))
+        return await self._follow(
+            OutboundMessage(
+                message_id=message_id,
+                channel=recipient.channel,
+                recipient=recipient.number,
+                contact=recipient.contact.name if recipient.contact else None,
+                accepted_at=dt_util.utcnow().timestamp(),
+            ),
+            wish,
+        )
+
+    async def _guarded(self, deliver: Callable[[], Awaitable[str]], wish: Wish) -> str:
+        """Deliver, unless the flood guard says no; tell whoever has to know how it ended."""
+        taken = self._flood_guard.pass_one(is_urgent=wish.is_urgent, context=wish.context)
         try:
-            sent = await self._client.send_message(
-                recipient=recipient.number, text=text, channel=recipient.channel
-            )
+            message_id = await deliver()
         except SmsMobileApiError as err:
-            _LOGGER.debug("%s to %s: %s", recipient.channel, mask(recipient.number), type(err).__name__)
+            self.counts[type(err).__name__] += 1
+            self._issues.note(err)
+            if not isinstance(err, OutcomeUnknown):
+                self._flood_guard.give_back(taken)
             if isinstance(err, InvalidCredentials):
                 self._entry.async_start_reauth(self._hass)
             raise translated(err, HomeAssistantError) from None
-        _LOGGER.debug("%s to %s accepted", recipient.channel, mask(recipient.number))
-        return Receipt(recipient=recipient, message_id=sent.message_id)
+        self.counts["accepted"] += 1
+        self.last_sent = dt_util.utcnow()
+        self._issues.note(None)
+        return message_id
+
+    async def _follow(self, message: OutboundMessage, wish: Wish) -> OutboundMessage:
+        """Follow what becomes of the message; wait for it where that is wished."""
+        self._reports.follow(message)
+        if wish.report_within is None:
+            return message
+        message = await self._reports.wait(message.message_id, wish.report_within)
+        if message.status is Status.FAILED:
+            raise failed("report_failed", reason=message.error or "–")
+        return message
 
 
-def _invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+def _all_or_raise(
+    recipients: Sequence[Recipient], outcomes: Sequence[OutboundMessage | BaseException]
+) -> list[OutboundMessage]:
+    """Return what was sent; raise where something was not, and say to whom."""
+    sent = [outcome for outcome in outcomes if isinstance(outcome, OutboundMessage)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if not errors:
+        return sent
+    if unexpected := next((err for err in errors if not isinstance(err, HomeAssistantError)), None):
+        raise unexpected
+    if len(recipients) == 1:
+        raise errors[0]
+    ended = list(zip(recipients, outcomes, strict=True))
+    raise failed(
+        "some_not_sent",
+        sent=", ".join(who.name for who, outcome in ended if isinstance(outcome, OutboundMessage)) or "–",
+        not_sent="; ".join(
+            f"{who.name}: {outcome}" for who, outcome in ended if isinstance(outcome, Exception)
+        ),
     )

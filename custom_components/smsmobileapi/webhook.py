@@ -1,7 +1,8 @@
 """The webhook of an account: its URL's life, and what the service brings to it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from http import HTTPStatus
 import logging
@@ -13,21 +14,32 @@ from hass_nabucasa import CloudError
 from homeassistant.components import cloud, webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError
-from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .api import NotAMessage, ReceivedMessage, parse_v1
-from .const import DOMAIN
+from .api import (
+    SIGNATURE_HEADER,
+    NotAMessage,
+    NotSigned,
+    ReceivedMessage,
+    WebhookEvent,
+    parse_body,
+    verify_signature,
+)
+from .const import CONF_SIGNING_SECRET, DOMAIN
 from .inbox import Inbox
+from .journal import Journal
+from .repairs import Issue, Issues
+from .storage import AccountStore, File
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 64 * 1024
-# The webhook may be on its way while a poll already finds the message.
+# How long the webhook may be on its way with a message that a poll has found already.
 DELIVERY_SLACK: Final = timedelta(minutes=2)
-_STORAGE_VERSION: Final = 1
+MISSES_PER_DAY: Final = 3
 
 
 class _Saved(TypedDict):
@@ -61,16 +73,6 @@ async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
         await cloud.async_delete_cloudhook(hass, webhook_id)
 
 
-async def async_remove_webhook(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Leave nothing of an account's webhook behind."""
-    await _store(hass, entry).async_remove()
-    await async_delete_cloudhook(hass, entry.data[CONF_WEBHOOK_ID])
-
-
-def _store(hass: HomeAssistant, entry: ConfigEntry) -> Store[_Saved]:
-    return Store(hass, _STORAGE_VERSION, f"{DOMAIN}.{entry.entry_id}.webhook", private=True)
-
-
 class Webhook:
     """The webhook of one account.
 
@@ -78,13 +80,19 @@ class Webhook:
     address was pasted into the service's dashboard.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, inbox: Inbox) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, inbox: Inbox, issues: Issues) -> None:
         self._hass = hass
         self._entry = entry
         self._inbox = inbox
+        self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
-        self._store = _store(hass, entry)
+        self._secret: str | None = entry.options.get(CONF_SIGNING_SECRET)
+        self._store = AccountStore[_Saved](hass, entry.entry_id, File.WEBHOOK)
         self._proved: str | None = None
+        self._journal = Journal(hass, entry.entry_id)
+        self._opened_at = dt_util.utcnow()
+        self._awaited: dict[str, CALLBACK_TYPE] = {}
+        self._misses: list[datetime] = []
         self.url: str | None = None
 
     @property
@@ -92,10 +100,14 @@ class Webhook:
         """Tell whether the service has called the webhook at the address that it has now."""
         return self.url is not None and self._proved == _digest(self.url)
 
+    @property
+    def misses_today(self) -> int:
+        """Return how many messages of the last 24 hours a poll had to bring."""
+        return sum(dt_util.utcnow() - miss < timedelta(days=1) for miss in self._misses)
+
     async def open(self) -> None:
         """Find the address and take what comes."""
-        if saved := await self._store.async_load():
-            self._proved = saved["proved"]
+        await self._load()
         webhook.async_register(
             self._hass, DOMAIN, self._entry.title, self._id, self._handle, allowed_methods=[METH_POST]
         )
@@ -109,22 +121,129 @@ class Webhook:
     async def close(self) -> None:
         """Take nothing any more and save what is known."""
         webhook.async_unregister(self._hass, self._id)
-        await self._store.async_save({"proved": self._proved})
+        while self._awaited:
+            self._awaited.popitem()[1]()
+        await self._store.async_save(self._as_saved())
+
+    async def inbox_opened(self) -> None:
+        """Forget what was kept for the inbox: it has been handled."""
+        await self._journal.clear()
+
+    # What comes in.
+
+    async def _handle(self, _hass: HomeAssistant, _webhook_id: str, request: Request) -> Response:
+        """Answer the service.
+
+        What is raised here would become a 200, and the service would believe that we have the message: so nothing is.
+        """
+        try:
+            status = await self._take(request.headers, await _read(request))
+        except BodyTooLarge:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        except NotSigned as err:
+            _LOGGER.debug("The webhook was called by somebody unknown: %s", err)
+            status = HTTPStatus.UNAUTHORIZED
+        except NotAMessage as err:
+            _LOGGER.debug("The webhook was called with what is no message: %s", err)
+            status = HTTPStatus.BAD_REQUEST
+        except Exception as err:  # noqa: BLE001 -- see above
+            # Its text may hold the message.
+            _LOGGER.warning("A message could not be taken and is left to the poll: %s", type(err).__name__)
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(status=status)
+
+    async def _take(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
+        """Pass on what the service brings; return what to answer."""
+        arrived = dt_util.utcnow()
+        is_signed = SIGNATURE_HEADER in headers
+        if self._secret:
+            try:
+                verify_signature(self._secret, headers, body, now=arrived)
+            except NotSigned:
+                if not is_signed:
+                    self._issues.create(Issue.UNSIGNED)
+                raise
+        if self._journal.is_full:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
+        status = self._pass_on(arrival)
+        if not self._inbox.is_open:
+            await self._journal.keep(body, arrived)
+        if is_signed and not self._secret:
+            self._issues.create(Issue.SECRET_MISSING)
+        self._was_called(arrival)
+        return status
+
+    def _pass_on(self, arrival: ReceivedMessage | WebhookEvent) -> HTTPStatus:
+        if isinstance(arrival, ReceivedMessage):
+            self._inbox.receive(arrival)
+            return HTTPStatus.OK
+        if self._inbox.knows_event(arrival.event_id):
+            return HTTPStatus.OK
+        if arrival.content is None:
+            self._inbox.ignore(arrival.event_id)
+        else:
+            self._inbox.receive(arrival.content, arrival.event_id)
+        return HTTPStatus.ACCEPTED
+
+    async def _load(self) -> None:
+        """Read whether it was proved, and take again what was kept when Home Assistant went down."""
+        if saved := await self._store.async_load():
+            self._proved = saved["proved"]
+        await self._journal.load()
+        for body, arrived in self._journal:
+            self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
+
+    def _as_saved(self) -> _Saved:
+        return {"proved": self._proved}
+
+    # Whether it works.
 
     @callback
-    def missed(self, message: ReceivedMessage) -> None:
-        """Note that a poll found what the webhook should have brought: it has to prove itself again."""
-        if self.is_proved and dt_util.utcnow() - message.received_at > DELIVERY_SLACK:
-            self._note_proof(None)
+    def polled(self, message: ReceivedMessage) -> None:
+        """Note that a poll was first with a message: the webhook should bring it too."""
+        if self.url and message.message_id and message.received_at >= self._opened_at:
+            self._awaited[message.message_id] = async_call_later(
+                self._hass, DELIVERY_SLACK, lambda _now: self._missed(message.message_id)
+            )
+
+    @callback
+    def _missed(self, message_id: str | None) -> None:
+        """Note that the webhook did not bring a message: it has to prove itself again."""
+        self._awaited.pop(message_id or "", None)
+        self._note_proof(None)
+        now = dt_util.utcnow()
+        self._misses = [*(miss for miss in self._misses if now - miss < timedelta(days=1)), now]
+        if len(self._misses) >= MISSES_PER_DAY:
+            self._issues.create(Issue.WEBHOOK_MISSES)
+
+    @callback
+    def _was_called(self, arrival: ReceivedMessage | WebhookEvent) -> None:
+        """Note that the webhook works."""
+        content = arrival.content if isinstance(arrival, WebhookEvent) else arrival
+        if isinstance(content, ReceivedMessage) and (
+            cancel := self._awaited.pop(content.message_id or "", None)
+        ):
+            cancel()
+        if self.url and not self.is_proved:
+            self._note_proof(_digest(self.url))
+            self._misses = []
+            self._issues.clear(Issue.WEBHOOK_MISSES)
 
     @callback
     def _note_proof(self, proved: str | None) -> None:
         if proved != self._proved:
             self._proved = proved
-            self._store.async_delay_save(lambda: {"proved": self._proved}, 1)
+            self._store.save_soon(self._as_saved)
+
+    # Its address.
 
     async def _find_url(self) -> None:
         self.url = await async_webhook_url(self._hass, self._id)
+        if self.url:
+            self._issues.clear(Issue.NO_ADDRESS)
+        else:
+            self._issues.create(Issue.NO_ADDRESS)
 
     @callback
     def _cloud_changed(self, state: cloud.CloudConnectionState) -> None:
@@ -135,28 +254,6 @@ class Webhook:
     def _core_config_changed(self, event: Event[Any]) -> None:
         if "external_url" in event.data:
             self._entry.async_create_task(self._hass, self._find_url(), "find the webhook's address")
-
-    async def _handle(self, _hass: HomeAssistant, _webhook_id: str, request: Request) -> Response:
-        """Answer the service.
-
-        What is raised here would become a 200, and the service would believe that we have the message: so nothing is.
-        """
-        try:
-            body = await _read(request)
-            message = parse_v1(body, zone=dt_util.get_default_time_zone(), arrived=dt_util.utcnow())
-            self._inbox.receive(message)
-        except BodyTooLarge:
-            return Response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        except NotAMessage as err:
-            _LOGGER.debug("The webhook was called with what is no message: %s", err)
-            return Response(status=HTTPStatus.BAD_REQUEST, text=str(err))
-        except Exception as err:  # noqa: BLE001 -- see above
-            # Its text may hold the message.
-            _LOGGER.warning("A message could not be taken and is left to the poll: %s", type(err).__name__)
-            return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        if self.url:
-            self._note_proof(_digest(self.url))
-        return Response(status=HTTPStatus.OK)
 
 
 async def _read(request: Request) -> bytes:

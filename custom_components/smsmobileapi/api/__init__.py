@@ -12,16 +12,32 @@ from .errors import (
     SubscriptionExpired,
     UnexpectedAnswer,
 )
-from .models import Channel, NotAMessage, ReceivedMessage, SentMessage, Source
-from .webhook import parse_v1
+from .models import (
+    Call,
+    Channel,
+    Direction,
+    LogEntry,
+    NotAMessage,
+    ReceivedMessage,
+    SentMessage,
+    Source,
+    Status,
+    StatusReport,
+)
+from .webhook import SIGNATURE_HEADER, NotSigned, WebhookEvent, parse_body, verify_signature
 
 __all__ = [
     "DEFAULT_URL",
+    "SIGNATURE_HEADER",
     "ApiKey",
+    "Call",
     "Channel",
+    "Direction",
     "InvalidCredentials",
+    "LogEntry",
     "NotAMessage",
     "NotReachable",
+    "NotSigned",
     "OutcomeUnknown",
     "RateLimited",
     "ReceivedMessage",
@@ -30,7 +46,11 @@ __all__ = [
     "SmsMobileApiClient",
     "SmsMobileApiError",
     "Source",
+    "Status",
+    "StatusReport",
     "SubscriptionExpired",
     "UnexpectedAnswer",
-    "parse_v1",
+    "WebhookEvent",
+    "parse_body",
+    "verify_signature",
 ]

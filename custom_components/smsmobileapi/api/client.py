@@ -11,7 +11,7 @@ import aiohttp
 
 from .auth import ApiKey
 from .errors import NotReachable, OutcomeUnknown, Refused, SmsMobileApiError, UnexpectedAnswer
-from .models import Channel, NotAMessage, ReceivedMessage, SentMessage, Source
+from .models import Channel, LogEntry, NotAMessage, ReceivedMessage, SentMessage, Source
 from .refusals import check_refusal
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,11 +86,30 @@ class SmsMobileApiClient:
             }
         else:
             fields |= {"sendsms": "1"}
-        answer = await self._request("POST", "/sendsms/", fields)
+        return await self._send("/sendsms/", fields)
+
+    async def resend_message(self, message_id: str, channel: Channel) -> SentMessage:
+        """Have the service send a message again that has failed. Raises as `send_message` does."""
+        path = "/resendwa/" if channel is Channel.WHATSAPP else "/resend/"
+        return await self._send(path, {"guid": message_id}, message_id)
+
+    async def sent_log(
+        self, *, zone: tzinfo, message_id: str | None = None, keyword: str | None = None
+    ) -> list[LogEntry]:
+        """Return the log of sent messages: that of one message, those with a number or text in them, or all of it."""
+        fields = {"guid_message": message_id, "keyword": keyword}
+        answer = await self._request(
+            "GET", "/log/sent/sms/", {name: value for name, value in fields.items() if value}
+        )
+        entries = [LogEntry.from_api(row, zone=zone) for row in _rows(answer, "sms")]
+        return [entry for entry in entries if entry]
+
+    async def _send(self, path: str, fields: dict[str, str], message_id: str = "") -> SentMessage:
+        answer = await self._request("POST", path, fields)
         if not isinstance(answer, Mapping):
             raise UnexpectedAnswer("the answer is not an object")
         try:
-            return SentMessage.from_api(answer)
+            return SentMessage.from_api(answer, message_id)
         except Refused as refusal:
             reason = _without(refusal.reason, self._auth.sign(fields))
         raise Refused(reason)

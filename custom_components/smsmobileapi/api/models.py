@@ -18,14 +18,31 @@ class Channel(StrEnum):
 
 
 class Source(StrEnum):
-    """Which way a message reached us."""
+    """Which way something reached us."""
 
     WEBHOOK = "webhook"
     POLL = "poll"
 
 
+class Direction(StrEnum):
+    """Who called whom."""
+
+    MISSED = "missed"
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class Status(StrEnum):
+    """What became of a message that was sent; UNKNOWN is what nobody could tell us in the end."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
 class NotAMessage(ValueError):
-    """No message; the text says what is missing."""
+    """No message and no event; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +73,90 @@ class ReceivedMessage:
         """
         if not isinstance(row, Mapping):
             raise NotAMessage("not an object")
-        if not (sender := _text(row.get("number"))):
-            raise NotAMessage("no number")
-        if "message" not in row or isinstance(row["message"], Mapping | list):
-            raise NotAMessage("no message")
-        time, origin = _time(row, zone)
+        date, hour = text_of(row, "date"), text_of(row, "hour")
+        both = f"{date} {hour}" if date and hour else date
+        time, origin = _first_time([row.get("timestamp_unix"), row.get("time_received"), both], zone)
         return cls(
-            message_id=_text(row.get("guid")),
+            message_id=text_of(row, "guid"),
             channel=Channel.SMS,
-            sender=sender,
-            sender_name=_text(row.get("alias")),
-            text=_clean("" if row["message"] is None else str(row["message"])),
+            sender=_sender(row, "number"),
+            sender_name=text_of(row, "alias"),
+            text=_body(row, "message"),
             received_at=time or arrived,
             origin=origin,
-            phone=_text(row.get("sIdentifiantPhone")),
+            phone=text_of(row, "sIdentifiantPhone"),
             source=source,
         )
+
+    @classmethod
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
+        """Read the data of a V2 event `sms.received`, `whatsapp.received` or `whatsapp.voice.transcribed` (D).
+
+        Raises NotAMessage.
+        """
+        is_transcript = kind == "whatsapp.voice.transcribed"
+        time, origin = _first_time([data.get("received_at")], zone)
+        return cls(
+            message_id=text_of(data, "guid", "data_id"),
+            channel=Channel.SMS if kind.startswith("sms.") else Channel.WHATSAPP,
+            sender=_sender(data, "from", "number"),
+            sender_name=text_of(data, "contact_name", "alias"),
+            text=_body(data, "transcript", "message") if is_transcript else _body(data, "message"),
+            received_at=time or arrived,
+            origin=origin,
+            phone=text_of(data, "device_id"),
+            source=Source.WEBHOOK,
+            voice=is_transcript or data.get("is_voice_message") in (True, 1, "1", "true", "yes"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of a phone of the account. `number` is None where it was withheld, `duration` is in seconds."""
+
+    call_id: str | None
+    direction: Direction
+    number: str | None
+    name: str | None
+    duration: int | None
+    started_at: datetime
+    origin: str | None
+    phone: str | None
+    source: Source
+
+    @classmethod
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
+        """Read the data of a V2 event `call.missed`, `call.incoming` or `call.outgoing` (D)."""
+        time, origin = _first_time([data.get("call_at")], zone)
+        return cls(
+            call_id=text_of(data, "guid"),
+            direction=Direction(kind.removeprefix("call.")),
+            number=text_of(data, "number"),
+            name=text_of(data, "name"),
+            duration=_seconds(data.get("duration_seconds")),
+            started_at=time or arrived,
+            origin=origin,
+            phone=text_of(data, "device_id"),
+            source=Source.WEBHOOK,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """What became of a message that was sent; `error` is the service's word for why it failed."""
+
+    message_id: str
+    status: Status
+    error: str | None
+
+    @classmethod
+    def from_event(cls, kind: str, data: Mapping[str, Any]) -> Self:
+        """Read the data of a V2 status event (G: its guid and error). Raises NotAMessage."""
+        if not (message_id := text_of(data, "guid", "message_id", "id")):
+            raise NotAMessage("no guid")
+        status = Status.FAILED if kind.endswith(".failed") else Status.SENT
+        error = text_of(data, "error", "error_message", "reason") if status is Status.FAILED else None
+        return cls(message_id=message_id, status=status, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +166,62 @@ class SentMessage:
     message_id: str
 
     @classmethod
-    def from_api(cls, answer: Mapping[str, Any]) -> Self:
-        """Read the answer of `/sendsms/` (D). Raises Refused (S) and OutcomeUnknown."""
+    def from_api(cls, answer: Mapping[str, Any], message_id: str = "") -> Self:
+        """Read the answer of `/sendsms/` (D), or of `/resend/` for a message whose id is known (shape G).
+
+        Raises Refused (S) and OutcomeUnknown.
+        """
         result = answer.get("result")
         if not isinstance(result, Mapping):
             raise OutcomeUnknown("the answer has no result")
         if str(result.get("sent", "1")).lower() in {"0", "no", "false"}:
-            raise Refused(_text(result.get("note")) or "no reason given")
-        if not (message_id := _text(result.get("id"))):
+            raise Refused(text_of(result, "note") or "no reason given")
+        if not (given := text_of(result, "id", "guid") or message_id):
             raise OutcomeUnknown("the answer has no id")
-        return cls(message_id=message_id)
+        return cls(message_id=given)
 
 
-def _text(value: object) -> str | None:
-    """Return a string or a number as text, anything else and blanks as None."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return _clean(str(value)).strip() or None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """A row of the sent log. `recipient` is as the service wrote it, `sent_at` None where it can't be read."""
+
+    message_id: str
+    recipient: str
+    text: str
+    sent_at: datetime | None
+    status: Status
+    error: str | None
+
+    @classmethod
+    def from_api(cls, row: object, *, zone: tzinfo) -> Self | None:
+        """Read a row of `/log/sent/sms/` (S; the names of guid, number, text and time G), None where it has no guid."""
+        if not isinstance(row, Mapping) or not (message_id := text_of(row, "guid", "guid_message", "id")):
+            return None
+        times = [row.get(name) for name in ("timestamp_unix", "datetime", "date_send", "time", "date")]
+        error = _error(row.get("send_from_mobile_erreur")) or _error(row.get("error_api"))
+        was_sent = str(row.get("send_from_mobile")).lower() in {"1", "true", "yes"}
+        status = Status.FAILED if error else Status.SENT if was_sent else Status.ACCEPTED
+        return cls(
+            message_id=message_id,
+            recipient=text_of(row, "number", "recipient", "recipients", "phone") or "",
+            text=text_of(row, "message", "text") or "",
+            sent_at=_first_time(times, zone)[0],
+            status=status,
+            error=error,
+        )
+
+
+def text_of(row: Mapping[str, Any], *names: str) -> str | None:
+    """Return the first of these fields that has a text or a number in it, as text."""
+    for name in names:
+        value = row.get(name)
+        if (
+            isinstance(value, str | int)
+            and not isinstance(value, bool)
+            and (text := _clean(str(value)).strip())
+        ):
+            return text
+    return None
 
 
 def _clean(text: str) -> str:
@@ -105,15 +229,36 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _time(row: Mapping[str, Any], zone: tzinfo) -> tuple[datetime | None, str | None]:
-    """Return when the message was received, and what identifies that second."""
-    date, hour = _text(row.get("date")), _text(row.get("hour"))
-    candidates = (
-        row.get("timestamp_unix"),
-        row.get("time_received"),
-        f"{date} {hour}" if date and hour else date,
-    )
-    for value in candidates:
+def _sender(row: Mapping[str, Any], *names: str) -> str:
+    if sender := text_of(row, *names):
+        return sender
+    raise NotAMessage("no number")
+
+
+def _body(row: Mapping[str, Any], *names: str) -> str:
+    """Return the text of a message; null is a message without text, no field at all is no message."""
+    for name in names:
+        if name in row and not isinstance(row[name], Mapping | list):
+            return "" if row[name] is None else _clean(str(row[name]))
+    raise NotAMessage("no message")
+
+
+def _error(value: object) -> str | None:
+    """Return the error of a log row; it is empty in several ways when all is fine."""
+    text = "" if value is None or value is False else _clean(str(value)).strip()
+    return None if text.lower() in {"", "0", "none", "null", "no", "false"} else text
+
+
+def _seconds(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _first_time(values: list[object], zone: tzinfo) -> tuple[datetime | None, str | None]:
+    """Return the first readable time, and what identifies its second: that, or else what stands there."""
+    for value in values:
         if time := parse_time(value, zone):
             return time, str(int(time.timestamp()))
-    return None, next((text for value in candidates if (text := _text(value))), None)
+    return None, next(
+        (str(value) for value in values if isinstance(value, str | int) and str(value).strip()), None
+    )

@@ -17,7 +17,7 @@ from .errors import (
 _DEFAULT_RETRY_AFTER = 60.0
 _NOT_AUTHORISED = {"1", "missing_apikey", "invalid_apikey"}
 _EXPIRED = {"api_expired", "subscription_expire", "subscription_expired"}
-_PHONE_OFFLINE = {"2"}
+_PHONE_OFFLINE = {"2", "phone_offline", "offline"}
 
 
 def check_refusal(status: int, headers: Mapping[str, str], answer: Any) -> None:

@@ -1,0 +1,94 @@
+"""The flood guard: a loop in an automation stops at the account's limit, and the user hears of it once."""
+
+from datetime import datetime, timedelta
+import logging
+from typing import Final
+
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from .errors import failed
+from .limits import MINUTE, LimitReached, Limits
+from .repairs import Issue, Issues
+
+_LOGGER = logging.getLogger(__name__)
+
+SAID_EVERY: Final = timedelta(hours=1)
+
+
+class FloodGuard:
+    """Lets messages pass, or says until when and because of whom they don't."""
+
+    def __init__(self, hass: HomeAssistant, limits: Limits, issues: Issues) -> None:
+        self._hass = hass
+        self._limits = limits
+        self._issues = issues
+        self._said_at: datetime | None = None
+        self._end: CALLBACK_TYPE | None = None
+        self.resumes_at: datetime | None = None
+
+    @callback
+    def pass_one(self, *, is_urgent: bool, context: Context | None) -> float:
+        """Count a message that is about to be sent; return what `give_back` needs. Raises HomeAssistantError."""
+        try:
+            return self._limits.take(is_urgent=is_urgent)
+        except LimitReached as err:
+            raise self._stop(err, context) from None
+
+    @callback
+    def give_back(self, taken: float) -> None:
+        """Uncount a message that was not sent after all."""
+        self._limits.give_back(taken)
+
+    @callback
+    def close(self) -> None:
+        """Stop waiting for the end of a flood."""
+        if self._end:
+            self._end()
+            self._end = None
+
+    def _stop(self, reached: LimitReached, context: Context | None) -> HomeAssistantError:
+        resumes = dt_util.as_local(reached.resumes_at).strftime("%H:%M:%S")
+        self._say_once(reached, resumes, context)
+        if reached.resumes_at != self.resumes_at:
+            self.close()
+            self.resumes_at = reached.resumes_at
+            self._end = async_track_point_in_utc_time(self._hass, self._ended, reached.resumes_at)
+        key = "limit_minute" if reached.period == MINUTE else "limit_day"
+        return failed(key, limit=str(reached.limit), resumes=resumes)
+
+    def _say_once(self, reached: LimitReached, resumes: str, context: Context | None) -> None:
+        now = dt_util.utcnow()
+        if self._said_at and abs(now - self._said_at) < SAID_EVERY:
+            return
+        self._said_at = now
+        culprit = _culprit(self._hass, context)
+        _LOGGER.warning(
+            "The limit of %d messages a %s is reached by %s; sending resumes at %s",
+            reached.limit,
+            "minute" if reached.period == MINUTE else "day",
+            culprit or "an unknown caller",
+            resumes,
+        )
+        key = "flood" if culprit is None else "flood_by"
+        self._issues.create(
+            Issue.FLOOD, key, limit=str(reached.limit), resumes=resumes, culprit=culprit or ""
+        )
+
+    @callback
+    def _ended(self, _now: datetime) -> None:
+        self._end = self.resumes_at = None
+        self._issues.clear(Issue.FLOOD)
+
+
+def _culprit(hass: HomeAssistant, context: Context | None) -> str | None:
+    """Return the entity id of the automation or script in whose run the context was made, where that is known."""
+    if context is None:
+        return None
+    ids = {context.id, context.parent_id}
+    for state in hass.states.async_all(("automation", "script")):
+        if state.context.id in ids:
+            return state.entity_id
+    return None

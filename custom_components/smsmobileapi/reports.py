@@ -1,0 +1,225 @@
+"""Reports: what became of each message that the service accepted, told by the service or looked up in its sent log."""
+
+import asyncio
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+import logging
+from typing import Any, Final, Self
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from .api import Channel, LogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
+from .const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from .numbers import mask
+from .storage import AccountStore, File
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds from one look-up of a message to the next; after the last it is given up.
+LOOK_UPS: Final = (5, 15, 45, 120, 300, 900, 1800)
+# The service may have news of a message that was given up, and what we sent must be told from what others did.
+KEPT_FOR: Final = 2 * 86_400  # seconds
+KEPT_AT_MOST: Final = 2_000
+# From this many messages on, the whole log is one request instead of one for each.
+MANY: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """A message that the service accepted. Times are Unix seconds; `looked_up` counts the look-ups."""
+
+    message_id: str
+    channel: Channel
+    recipient: str
+    contact: str | None
+    accepted_at: float
+    status: Status = Status.ACCEPTED
+    error: str | None = None
+    looked_up: int = 0
+    look_up_at: float = 0
+
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any]) -> Self:
+        """Read what was saved."""
+        return cls(**{**saved, "channel": Channel(saved["channel"]), "status": Status(saved["status"])})
+
+    def as_response(self) -> dict[str, Any]:
+        """Return what an action answers for it."""
+        return {
+            "recipient": self.recipient,
+            "contact": self.contact,
+            "channel": self.channel.value,
+            "message_id": self.message_id,
+            "status": self.status.value,
+        }
+
+    def as_event_data(self) -> dict[str, Any]:
+        """Return what the bus event `smsmobileapi_message_report` carries beside the account."""
+        return {
+            "message_id": self.message_id,
+            "channel": self.channel.value,
+            "recipient": self.recipient,
+            "contact": self.contact,
+            "status": self.status.value,
+            "error": self.error,
+        }
+
+
+class Reports:
+    """Follows the messages of one account."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: SmsMobileApiClient) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._store = AccountStore[list[dict[str, Any]]](hass, entry.entry_id, File.REPORTS)
+        self._messages: dict[str, OutboundMessage] = {}
+        self._waiting: dict[str, list[asyncio.Future[OutboundMessage]]] = {}
+        self._timer: CALLBACK_TYPE | None = None
+
+    async def load(self) -> None:
+        """Read which messages are being followed."""
+        saved = [OutboundMessage.from_saved(message) for message in await self._store.async_load() or []]
+        self._messages = {message.message_id: message for message in saved}
+
+    @callback
+    def open(self) -> None:
+        """Listen to the service's reports and look up what it does not report."""
+        self._entry.async_on_unload(
+            async_dispatcher_connect(self._hass, signal_status(self._entry.entry_id), self._reported)
+        )
+        self._schedule()
+
+    async def close(self) -> None:
+        """Look up nothing any more, and save."""
+        self._cancel()
+        await self._store.async_save(self._as_saved())
+
+    def find(self, message_id: str) -> OutboundMessage | None:
+        """Return a message that we sent, if it is still known."""
+        return self._messages.get(message_id)
+
+    @property
+    def pending(self) -> int:
+        """Return how many messages nobody has told us about yet."""
+        return sum(message.status is Status.ACCEPTED for message in self._messages.values())
+
+    @callback
+    def follow(self, message: OutboundMessage) -> None:
+        """Follow a message from now on."""
+        since = dt_util.utcnow().timestamp() - KEPT_FOR
+        kept = [message for message in self._messages.values() if message.accepted_at > since]
+        self._messages = {message.message_id: message for message in kept[-KEPT_AT_MOST:]}
+        self._messages[message.message_id] = replace(message, look_up_at=message.accepted_at + LOOK_UPS[0])
+        self._store.save_soon(self._as_saved)
+        async_dispatcher_send(self._hass, signal_sent(self._entry.entry_id), message)
+        self._schedule()
+
+    async def wait(self, message_id: str, seconds: float) -> OutboundMessage:
+        """Return the message once something is known of it, or as it is when the time is over."""
+        message = self._messages[message_id]
+        if message.status is not Status.ACCEPTED:
+            return message
+        future: asyncio.Future[OutboundMessage] = self._hass.loop.create_future()
+        waiting = self._waiting.setdefault(message_id, [])
+        waiting.append(future)
+        try:
+            async with asyncio.timeout(seconds):
+                return await future
+        except TimeoutError:
+            return self._messages.get(message_id, message)
+        finally:
+            waiting.remove(future)
+
+    @callback
+    def _reported(self, report: StatusReport) -> None:
+        """Take up what the service says."""
+        if message := self._messages.get(report.message_id):
+            self._settle(message, report.status, report.error)
+            self._schedule()
+
+    @callback
+    def _settle(self, message: OutboundMessage, status: Status, error: str | None) -> None:
+        """Tell a change, once."""
+        if status is message.status:
+            return
+        message = self._messages[message.message_id] = replace(message, status=status, error=error)
+        self._store.save_soon(self._as_saved)
+        _LOGGER.debug("%s to %s: %s", message.channel, mask(message.recipient), status)
+        self._hass.bus.async_fire(
+            EVENT_MESSAGE_REPORT, {"config_entry_id": self._entry.entry_id, **message.as_event_data()}
+        )
+        async_dispatcher_send(self._hass, signal_report(self._entry.entry_id), message)
+        for future in self._waiting.pop(message.message_id, []):
+            if not future.done():
+                future.set_result(message)
+
+    # Looking up.
+
+    @callback
+    def _schedule(self) -> None:
+        """Look up at the time at which the next message is due."""
+        self._cancel()
+        due = [m.look_up_at for m in self._messages.values() if m.status is Status.ACCEPTED]
+        if due:
+            at = dt_util.utc_from_timestamp(max(min(due), dt_util.utcnow().timestamp()))
+            self._timer = async_track_point_in_utc_time(self._hass, self._look_up_due, at)
+
+    @callback
+    def _cancel(self) -> None:
+        if self._timer:
+            self._timer()
+            self._timer = None
+
+    async def _look_up_due(self, now: datetime) -> None:
+        """Look up the messages that are due."""
+        self._timer = None
+        due = [
+            message
+            for message in self._messages.values()
+            if message.status is Status.ACCEPTED and message.look_up_at <= now.timestamp()
+        ]
+        try:
+            entries = await self._entries_of(due)
+        except SmsMobileApiError as err:
+            _LOGGER.debug("The sent log can't be read: %s", type(err).__name__)
+            entries = {}
+        for message in due:
+            # A report may have come meanwhile.
+            if (current := self._messages.get(message.message_id)) and current.status is Status.ACCEPTED:
+                self._note_look_up(current, entries.get(message.message_id))
+        self._store.save_soon(self._as_saved)
+        self._schedule()
+
+    async def _entries_of(self, messages: list[OutboundMessage]) -> dict[str, LogEntry]:
+        zone = dt_util.get_default_time_zone()
+        if len(messages) >= MANY:
+            log = await self._client.sent_log(zone=zone)
+        else:
+            log = [
+                entry
+                for message in messages
+                for entry in await self._client.sent_log(zone=zone, message_id=message.message_id)
+            ]
+        return {entry.message_id: entry for entry in log}
+
+    @callback
+    def _note_look_up(self, message: OutboundMessage, entry: LogEntry | None) -> None:
+        looked_up = message.looked_up + 1
+        if entry and entry.status is not Status.ACCEPTED:
+            self._settle(message, entry.status, entry.error)
+        elif looked_up == len(LOOK_UPS):
+            self._settle(message, Status.UNKNOWN, None)
+        else:
+            self._messages[message.message_id] = replace(
+                message,
+                looked_up=looked_up,
+                look_up_at=dt_util.utcnow().timestamp() + LOOK_UPS[looked_up],
+            )
+
+    def _as_saved(self) -> list[dict[str, Any]]:
+        return [asdict(message) for message in list(self._messages.values())]
