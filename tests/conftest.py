@@ -25,6 +25,13 @@ def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> Non
     """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""
 
 
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait in milliseconds where a home waits in seconds."""
+    monkeypatch.setattr("custom_components.smsmobileapi.delivery.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("custom_components.smsmobileapi.delivery.LOOK_UPS", (0.01, 0.01, 0.01))
+
+
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
     """The service."""

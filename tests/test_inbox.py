@@ -414,7 +414,7 @@ async def test_a_lost_ledger_fires_nothing_of_the_past(
     service_account.receive(number=ANNA, message="one")
     await poll(home, account)
     await home.config_entries.async_unload(account.entry_id)
-    del hass_storage[f"smsmobileapi.{account.entry_id}"]
+    del hass_storage[f"smsmobileapi.{account.entry_id}.ledger"]
     await home.config_entries.async_setup(account.entry_id)
     await settle(home)
     assert account.state is ConfigEntryState.LOADED

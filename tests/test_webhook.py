@@ -1,6 +1,7 @@
 """The webhook: what is taken, what is refused, and that it never says 200 for what it has not got."""
 
 import asyncio
+from datetime import timedelta
 from http import HTTPStatus
 import json
 from typing import Any
@@ -10,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from homeassistant.components.cloud import CloudConnectionState
 from homeassistant.components.webhook import async_handle_webhook
 from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.util import dt as dt_util
 from homeassistant.util.aiohttp import MockRequest
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
@@ -321,19 +323,22 @@ async def test_a_webhook_that_missed_a_message_has_to_prove_itself_again(
     client: TestClient[Any, Any],
     path: str,
     account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
     service_account: Account,
 ) -> None:
     await post(client, path, GOOD)
     await poll(home, account)
-    service_account.receive(number="+36301234567", message="just now, the webhook may be on its way")
+    row = service_account.receive(number="+36301234567", message="the webhook is on its way")
     await poll(home, account)
+    service_account.webhook_url = str(client.make_url(path))
+    await simulator.deliver(service_account, row)
+    service_account.receive(number="+36301234567", message="the webhook forgot")
     await poll(home, account)
     assert interval(account) == 900
-    row = service_account.receive(number="+36301234567", message="missed")
-    row.timestamp -= 300
-    await poll(home, account)
+    async_fire_time_changed(home, dt_util.utcnow() + timedelta(minutes=3))
     await poll(home, account)
     assert interval(account) == 60
+    assert account.runtime_data.webhook.misses_today == 1
 
 
 async def test_home_assistant_cloud_gives_the_address(

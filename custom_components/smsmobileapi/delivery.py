@@ -131,4 +131,4 @@ def _wait(state: RetryCallState) -> float:
     err: Any = state.outcome and state.outcome.exception()
     if isinstance(err, RateLimited):
         return err.retry_after
-    return wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)(state)
+    return wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)(state)

@@ -90,7 +90,8 @@ class Webhook:
         self._store = AccountStore[_Saved](hass, entry.entry_id, File.WEBHOOK)
         self._proved: str | None = None
         self._journal = Journal(hass, entry.entry_id)
-        self._opened_at = dt_util.utcnow()
+        # In whole seconds, as most times of the service are.
+        self._opened_at = dt_util.utcnow().replace(microsecond=0)
         self._awaited: dict[str, CALLBACK_TYPE] = {}
         self._misses: list[datetime] = []
         self.url: str | None = None
