@@ -33,7 +33,7 @@ ENDPOINTS: dict[str, tuple[Endpoint, tuple[str, ...]]] = {
     "/getwa/synchronisation/": (receiving.whatsapp_open, ("GET",)),
     "/getwa/": (receiving.received_whatsapp, ("GET",)),
 }
-TOKEN_PATH = "/oauth2/token"  # noqa: S105 # a path, not a token
+TOKEN_PATH = "/oauth2/token"  # a path, not a token
 CONTROL = "/_control/"
 
 _FIELDS = web.RequestKey("fields", dict)

@@ -132,6 +132,7 @@ class Outbox:
         try:
             message_id = await deliver()
         except SmsMobileApiError as err:
+            _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
             self._issues.note(err)
             if not isinstance(err, OutcomeUnknown):

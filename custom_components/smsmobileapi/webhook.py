@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 import logging
@@ -205,13 +206,13 @@ class Webhook:
         """Note that a poll was first with a message: the webhook should bring it too."""
         if self.url and message.message_id and message.received_at >= self._opened_at:
             self._awaited[message.message_id] = async_call_later(
-                self._hass, DELIVERY_SLACK, lambda _now: self._missed(message.message_id)
+                self._hass, DELIVERY_SLACK, partial(self._missed, message.message_id)
             )
 
     @callback
-    def _missed(self, message_id: str | None) -> None:
+    def _missed(self, message_id: str, _now: datetime) -> None:
         """Note that the webhook did not bring a message: it has to prove itself again."""
-        self._awaited.pop(message_id or "", None)
+        self._awaited.pop(message_id, None)
         self._note_proof(None)
         now = dt_util.utcnow()
         self._misses = [*(miss for miss in self._misses if now - miss < timedelta(days=1)), now]
