@@ -1,6 +1,6 @@
 """SMSMobileAPI for Home Assistant: SMS and WhatsApp through the family's own phone."""
 
-from homeassistant.const import Platform
+from homeassistant.const import CONF_API_KEY, CONF_WEBHOOK_ID, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -9,9 +9,10 @@ from homeassistant.helpers.typing import ConfigType
 from .account import Account, SmsMobileApiConfigEntry, async_remove_account, client_of
 from .actions import async_setup_actions
 from .api import SmsMobileApiError
-from .const import DOMAIN
+from .const import CONF_SIGNING_SECRET, DOMAIN
 from .entity import account_device
 from .errors import for_entry
+from .log_filter import async_redact
 from .repairs import Issues
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -26,6 +27,12 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Set up an account."""
+    secrets = (
+        entry.data[CONF_API_KEY],
+        entry.data[CONF_WEBHOOK_ID],
+        entry.options.get(CONF_SIGNING_SECRET, ""),
+    )
+    entry.async_on_unload(async_redact(*secrets))
     client = client_of(hass, entry.data)
     try:
         await client.prove_credentials()

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final, TypedDict
 
 from homeassistant.core import HomeAssistant
-from homeassistant.util import dt as dt_util
 
 from .storage import AccountStore, File
 
@@ -29,13 +28,13 @@ class Journal:
 
     async def load(self) -> None:
         """Read what was there when Home Assistant went down."""
-        self._bodies = await self._store.async_load() or []
+        self._bodies = await self._store.load(lambda saved: [_checked(body) for body in saved]) or []
         self._on_disk = len(self._bodies)
 
     def __iter__(self) -> Iterator[tuple[bytes, datetime]]:
         """Iterate over the bodies and the times at which they arrived."""
         for body in self._bodies:
-            yield body["body"].encode("latin-1"), dt_util.parse_datetime(body["arrived"], raise_on_error=True)
+            yield body["body"].encode("latin-1"), datetime.fromisoformat(body["arrived"])
 
     @property
     def is_full(self) -> bool:
@@ -56,3 +55,10 @@ class Journal:
         async with self._write_lock:
             self._bodies, self._on_disk = [], 0
             await self._store.async_remove()
+
+
+def _checked(body: _Body) -> _Body:
+    """Return the body; raises ValueError, LookupError or TypeError for what is none."""
+    body["body"].encode("latin-1")
+    datetime.fromisoformat(body["arrived"])
+    return body

@@ -6,8 +6,6 @@ It holds keys, not numbers or texts: a message's id and its content are hashed.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
-import logging
-from pathlib import Path
 from typing import Final, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
@@ -15,8 +13,6 @@ from homeassistant.util import dt as dt_util
 
 from .api import Call, ReceivedMessage, Source, StatusReport
 from .storage import AccountStore, File
-
-_LOGGER = logging.getLogger(__name__)
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_AT_MOST: Final = 2 * 20_000  # keys; a message has two
@@ -89,7 +85,6 @@ class Ledger:
     """What one account has handled."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        self._hass = hass
         self._store = AccountStore[_Saved](hass, entry_id, File.LEDGER)
         # Key to the Unix second in which the message was received or handled, whichever is later; oldest entry first.
         self._seen: dict[str, int] = {}
@@ -100,23 +95,19 @@ class Ledger:
     async def load(self, history: History | None) -> None:
         """Read what was saved, or begin with the history of a new account.
 
-        A file that can't be read is kept aside, and the ledger is lost: nothing of the past is fired then.
+        Where there is neither, or what was saved can't be read, the ledger is lost: nothing of the past is fired then.
         """
-        try:
-            if saved := await self._store.async_load():
-                seen = {str(key): int(time) for key, time in saved["seen"]}
-                self._mark, self._begins = saved["mark"], saved["begins"]
-                self._seen = seen
-        except (LookupError, TypeError, ValueError, AttributeError) as err:
-            # Home Assistant itself keeps a file aside that is no JSON at all.
-            await self._hass.async_add_executor_job(_keep_aside, Path(self._store.path))
-            _LOGGER.error("The saved ledger is unreadable (%s) and was kept aside", type(err).__name__)
-        else:
-            if saved is None and history is not None:
-                self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
-                self._mark = history["until"]
-                self._seen = dict.fromkeys(history["keys"], history["until"])
-                await self.save()
+        if await self._store.load(self._read) is None and history is not None:
+            self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
+            self._mark = history["until"]
+            self._seen = dict.fromkeys(history["keys"], history["until"])
+            await self.save()
+
+    def _read(self, saved: _Saved) -> bool:
+        seen = {str(key): int(time) for key, time in saved["seen"]}
+        self._mark, self._begins = _whole(saved["mark"]), _whole(saved["begins"])
+        self._seen = seen
+        return True
 
     async def save(self) -> None:
         """Write it now."""
@@ -189,8 +180,8 @@ class Ledger:
         self._seen = dict(seen)
 
 
-def _keep_aside(path: Path) -> None:
-    path.rename(path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}"))
+def _whole(value: int | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _hash(*parts: str) -> str:

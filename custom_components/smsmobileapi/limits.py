@@ -39,8 +39,7 @@ class Limits:
 
     async def load(self) -> None:
         """Read what was sent before."""
-        if saved := await self._store.async_load():
-            self._sent_at = saved["sent_at"]
+        self._sent_at = await self._store.load(lambda saved: [float(time) for time in saved["sent_at"]]) or []
 
     async def save(self) -> None:
         """Write it now."""

@@ -83,8 +83,8 @@ class Reports:
 
     async def load(self) -> None:
         """Read which messages are being followed."""
-        saved = [OutboundMessage.from_saved(message) for message in await self._store.async_load() or []]
-        self._messages = {message.message_id: message for message in saved}
+        messages = await self._store.load(lambda saved: [OutboundMessage.from_saved(one) for one in saved])
+        self._messages = {message.message_id: message for message in messages or []}
 
     @callback
     def open(self) -> None:

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+import logging
+from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
+
+_LOGGER = logging.getLogger(__name__)
 
 SAVED_WITHIN: Final = 1.0  # seconds
 _VERSION: Final = 1
@@ -40,6 +45,20 @@ class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
         )
         self._is_due = False
 
+    async def load[ReadT](self, read: Callable[[DataT], ReadT]) -> ReadT | None:
+        """Return what `read` makes of the file, None where there is none.
+
+        A file that can't be read is kept aside and counts for none.
+        """
+        try:
+            saved = await self.async_load()
+            return None if saved is None else read(saved)
+        except (LookupError, TypeError, ValueError, AttributeError) as err:
+            # Home Assistant itself sees to a file that is no JSON at all.
+            await self.hass.async_add_executor_job(_keep_aside, Path(self.path))
+            _LOGGER.error("A saved file is unreadable (%s) and was kept aside", type(err).__name__)
+            return None
+
     @callback
     def save_soon(self, snapshot: Callable[[], DataT]) -> None:
         """Write what `snapshot` returns within a second of the first call, however many follow.
@@ -55,6 +74,10 @@ class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
         if not self._is_due:
             self._is_due = True
             self.async_delay_save(take, SAVED_WITHIN)
+
+
+def _keep_aside(path: Path) -> None:
+    path.rename(path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}"))
 
 
 async def async_remove_files(hass: HomeAssistant, entry_id: str) -> None:

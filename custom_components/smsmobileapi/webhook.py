@@ -190,8 +190,7 @@ class Webhook:
 
     async def _load(self) -> None:
         """Read whether it was proved, and take again what was kept when Home Assistant went down."""
-        if saved := await self._store.async_load():
-            self._proved = saved["proved"]
+        self._proved = await self._store.load(lambda saved: saved["proved"])
         await self._journal.load()
         for body, arrived in self._journal:
             self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
