@@ -14,7 +14,7 @@ from .const import DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
 
-SAVED_WITHIN: Final = 1.0  # seconds
+SAVED_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
 _VERSION: Final = 1
 
 
