@@ -13,7 +13,6 @@ from .const import CONF_SIGNING_SECRET, DOMAIN
 from .entity import account_device
 from .errors import for_entry
 from .log_filter import async_redact
-from .repairs import Issues
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
@@ -34,23 +33,25 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     )
     entry.async_on_unload(async_redact(*secrets))
     client = client_of(hass, entry.data)
+    account = entry.runtime_data = Account.build(hass, entry, client)
+    await account.load(hass)
     try:
         await client.prove_credentials()
     except SmsMobileApiError as err:
-        Issues(hass, entry).note(err)
+        account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
-    account = entry.runtime_data = Account.build(hass, entry, client)
-    await account.load(hass)
     # The contacts' devices stand behind the account's.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
+    # Before the platforms read the contacts: one that is added from then on is taken up by a reload.
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await account.open(hass)
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Unload an account."""
+    entry.runtime_data.inbox.close()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.close()

@@ -91,18 +91,23 @@ class Account:
         )
 
     async def load(self, hass: HomeAssistant) -> None:
-        """Read what was handled and sent before; a new account takes its history from the config entry."""
+        """Read what was handled and sent before, and let the webhook take what comes, for the inbox to hold.
+
+        A new account takes its history from the config entry.
+        """
         await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         if CONF_HISTORY in self.entry.data:
             data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
             hass.config_entries.async_update_entry(self.entry, data=data)
         await self.limits.load()
         await self.reports.load()
+        # Home Assistant answers 200 for a webhook that is not there yet, so it has to be there as early as can be.
+        await self.webhook.open()
 
     async def open(self, hass: HomeAssistant) -> None:
-        """Let messages in; what comes before Home Assistant has started is held."""
+        """Let messages through; what comes before Home Assistant has started is held."""
         self.reports.open()
-        await self.webhook.open()
+        await self.webhook.follow_address()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
         first_poll = self.entry.async_create_background_task(
@@ -124,8 +129,8 @@ class Account:
         """Let nothing in any more and save what was handled."""
         await self.webhook.close()
         self.flood_guard.close()
-        await self.ledger.save()
-        await self.limits.save()
+        await self.ledger.close()
+        await self.limits.close()
         await self.reports.close()
         self.issues.clear()
 

@@ -1,6 +1,7 @@
 """The dialogs for an account: add it, ask for its key again, change it, and its options."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Final, override
 
 from homeassistant.components import webhook
@@ -44,6 +45,7 @@ from .const import (
 from .contact_flow import ContactFlow, Rejected
 from .ledger import history_of
 from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE
+from .log_filter import async_redact
 from .numbers import normalise_sender
 from .webhook import async_delete_cloudhook, async_webhook_url
 
@@ -76,9 +78,6 @@ def server_section(url: str) -> dict[vol.Marker, Any]:
     return {field: section(server, {"collapsed": url == DEFAULT_URL})}
 
 
-USER_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD, **server_section(DEFAULT_URL)})
-
-
 class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
     """Add and change accounts."""
 
@@ -104,17 +103,19 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the key."""
-        rejected = None
+        rejected, url = None, DEFAULT_URL
         if user_input is not None:
+            url = user_input[CONF_SERVER][CONF_URL]
             try:
-                data = await self._prove(user_input[CONF_API_KEY], user_input[CONF_SERVER][CONF_URL])
+                data = await self._prove(user_input[CONF_API_KEY], url)
                 data[CONF_HISTORY] = await self._history(data)
             except Rejected as err:
                 rejected = err
             else:
                 self._data = {**data, CONF_WEBHOOK_ID: webhook.async_generate_id()}
                 return await self._show_address()
-        return self._show_form("user", USER_SCHEMA, user_input, rejected)
+        schema = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD, **server_section(url)})
+        return self._show_form("user", schema, user_input, rejected)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin to ask for another key: the service refuses the one that we have."""
@@ -136,19 +137,22 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change the key or the server, and show the webhook's address again."""
         entry = self._get_reconfigure_entry()
-        rejected = None
+        rejected, url = None, entry.data[CONF_URL]
         if user_input is not None:
+            url = user_input[CONF_SERVER][CONF_URL]
+            key = user_input.get(CONF_API_KEY, "").strip()
             try:
-                data = await self._prove(
-                    user_input.get(CONF_API_KEY, entry.data[CONF_API_KEY]), user_input[CONF_SERVER][CONF_URL]
-                )
+                data = await self._prove(key or entry.data[CONF_API_KEY], url)
             except Rejected as err:
                 rejected = err
             else:
-                self._data = {**entry.data, **data}
+                if not key:
+                    # Another one may have been entered elsewhere meanwhile.
+                    del data[CONF_API_KEY]
+                self._data = {**data, CONF_WEBHOOK_ID: entry.data[CONF_WEBHOOK_ID]}
                 return await self._show_address()
         # A key is not shown again; whoever leaves the field empty keeps it.
-        schema = vol.Schema({vol.Optional(CONF_API_KEY): KEY_FIELD, **server_section(entry.data[CONF_URL])})
+        schema = vol.Schema({vol.Optional(CONF_API_KEY): KEY_FIELD, **server_section(url)})
         return self._show_form("reconfigure", schema, user_input, rejected)
 
     async def _show_address(self) -> ConfigFlowResult:
@@ -165,11 +169,12 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Make or change the account, now that the address was seen."""
+        # The same key may have been added in another window meanwhile.
+        if key := self._data.get(CONF_API_KEY):
+            self._async_abort_entries_match({CONF_API_KEY: key})
         secret = _secret_of(user_input or {})
         if self.source == SOURCE_RECONFIGURE:
             return self._update(self._get_reconfigure_entry(), self._data, secret)
-        # The same key may have been added in another window meanwhile.
-        self._async_abort_entries_match({CONF_API_KEY: self._data[CONF_API_KEY]})
         data, self._data = self._data, {}
         return self.async_create_entry(title=self._title(), data=data, options=secret)
 
@@ -197,21 +202,25 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             raise Rejected("base", "invalid_url")
         self._async_abort_entries_match({CONF_API_KEY: key})
         data = {CONF_API_KEY: key, CONF_URL: url}
-        try:
-            await client_of(self.hass, data).prove_credentials()
-        except InvalidCredentials as err:
-            raise Rejected(CONF_API_KEY, err.code) from None
-        except SmsMobileApiError as err:
-            raise Rejected("base", err.code, err.placeholders) from None
+        with ExitStack() as stack:
+            stack.callback(async_redact(key))
+            try:
+                await client_of(self.hass, data).prove_credentials()
+            except InvalidCredentials as err:
+                raise Rejected(CONF_API_KEY, err.code) from None
+            except SmsMobileApiError as err:
+                raise Rejected("base", err.code, err.placeholders) from None
         return data
 
     async def _history(self, data: dict[str, Any]) -> Mapping[str, Any]:
         """Return what the account has received so far, so that none of it is taken for new."""
         zone, region = dt_util.get_default_time_zone(), self.hass.config.country
-        try:
-            messages = await client_of(self.hass, data).received_messages(after=None, zone=zone)
-        except SmsMobileApiError as err:
-            raise Rejected("base", err.code, err.placeholders) from None
+        with ExitStack() as stack:
+            stack.callback(async_redact(data[CONF_API_KEY]))
+            try:
+                messages = await client_of(self.hass, data).received_messages(after=None, zone=zone)
+            except SmsMobileApiError as err:
+                raise Rejected("base", err.code, err.placeholders) from None
         return history_of((message, normalise_sender(message.sender, region)) for message in messages)
 
     def _show_form(
@@ -240,9 +249,10 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             options.pop(CONF_SIGNING_SECRET, None)
             options |= secret
         is_changed = {**entry.data, **data} != entry.data or options != entry.options
+        result = self.async_update_and_abort(entry, data_updates=data, options=options)
         if not (entry.update_listeners and is_changed):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        return self.async_update_and_abort(entry, data_updates=data, options=options)
+        return result
 
     def _title(self) -> str:
         """Return a name that no account has yet."""

@@ -70,7 +70,9 @@ class ContactFlow(ConfigSubentryFlow):
                 return self.async_update_and_abort(
                     self._get_entry(), subentry, title=data[CONF_NAME], data=data
                 )
-        shown = user_input or (subentry.data if subentry else None)
+        shown = user_input
+        if shown is None and subentry:
+            shown = {**subentry.data, CONF_NAME: subentry.title}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(CONTACT_SCHEMA, shown),

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
+import unicodedata
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.const import CONF_NAME
 
 from .api import Channel
 from .const import CONF_CHANNEL, CONF_NUMBER, SUBENTRY_CONTACT
@@ -25,7 +25,8 @@ class Contact:
         """Read a subentry of the type `contact`."""
         return cls(
             contact_id=subentry.subentry_id,
-            name=subentry.data[CONF_NAME],
+            # It can be renamed in its menu, too.
+            name=subentry.title,
             number=subentry.data[CONF_NUMBER],
             channel=Channel(subentry.data[CONF_CHANNEL]),
         )
@@ -49,5 +50,10 @@ class Contacts:
 
     def by_name(self, name: str) -> Contact | None:
         """Return the contact with the name, whatever its case."""
-        wanted = name.strip().casefold()
-        return next((contact for contact in self if contact.name.casefold() == wanted), None)
+        wanted = _folded(name)
+        return next((contact for contact in self if _folded(contact.name) == wanted), None)
+
+
+def _folded(name: str) -> str:
+    """Return what two ways of writing a name have in common."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()

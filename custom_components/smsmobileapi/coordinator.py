@@ -75,12 +75,15 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             raise failure from None
         self._issues.note(None)
         self.last_success = dt_util.utcnow()
-        if self.hass.is_stopping:
+        if self._inbox.is_closed:
             return
         if self._ledger.is_lost:
             self._inbox.begin_after(messages)
             return
-        for message in messages:
-            if self._inbox.receive(message):
-                self._webhook.polled(message)
+        new = [message for message in messages if self._inbox.receive(message)]
+        for message in new:
+            self._webhook.polled(message)
         self._ledger.advance(messages)
+        if new:
+            # There may be many: should we be killed now, none of them is to be fired again.
+            await self._ledger.save()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Final
 
-from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
@@ -55,7 +55,8 @@ class FloodGuard:
         if reached.resumes_at != self.resumes_at:
             self.close()
             self.resumes_at = reached.resumes_at
-            self._end = async_track_point_in_utc_time(self._hass, self._ended, reached.resumes_at)
+            job = HassJob(self._ended, cancel_on_shutdown=True)
+            self._end = async_track_point_in_utc_time(self._hass, job, reached.resumes_at)
         key = "limit_minute" if reached.period == MINUTE else "limit_day"
         return failed(key, limit=str(reached.limit), resumes=resumes)
 

@@ -25,7 +25,7 @@ type Arrival = ReceivedMessage | Call | StatusReport
 
 
 class InboxClosed(HomeAssistantError):
-    """Home Assistant is going down: nothing can be handled any more, so nothing is taken."""
+    """The account or Home Assistant is going down: nothing can be handled any more, so nothing is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class Inbox:
         self._held: list[_Held] = []
         self._held_keys: set[str] = set()
         self.is_open = False
+        self._was_closed = False
         self.last_received: datetime | None = None
         # For diagnostics: how much came which way, and how much of that was known or of no use.
         self.counts: Counter[str] = Counter()
@@ -55,8 +56,7 @@ class Inbox:
     @callback
     def receive(self, arrival: Arrival, event_id: str | None = None) -> bool:
         """Take what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
-        if self._hass.is_stopping:
-            raise InboxClosed
+        self._check_open()
         held = self._read(arrival)
         keys = held.keys if event_id is None else (event_key(event_id), *held.keys)
         if self._knows(held.keys) or self._is_history(arrival):
@@ -80,6 +80,7 @@ class Inbox:
     @callback
     def ignore(self, event_id: str) -> None:
         """Take a V2 event of a type that we have no use for."""
+        self._check_open()
         self.counts["ignored"] += 1
         self._note_event(event_id)
 
@@ -103,6 +104,20 @@ class Inbox:
         self._held_keys.clear()
         for held in sorted(waiting, key=lambda held: held.received_at):
             self._fire(held, held.keys)
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nothing is taken any more."""
+        return self._was_closed or self._hass.is_stopping
+
+    @callback
+    def close(self) -> None:
+        """Take nothing any more."""
+        self._was_closed = True
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise InboxClosed
 
     def _knows(self, keys: tuple[str, ...]) -> bool:
         return self._ledger.knows(keys) or not self._held_keys.isdisjoint(keys)

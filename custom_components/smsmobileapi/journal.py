@@ -50,6 +50,10 @@ class Journal:
                 self._on_disk = len(self._bodies)
                 await self._store.async_save(list(self._bodies))
 
+    def close(self) -> None:
+        """Write nothing any more; what is kept stays for the next time."""
+        self._store.make_read_only()
+
     async def clear(self) -> None:
         """Forget all of it: it has been handled."""
         async with self._write_lock:

@@ -113,6 +113,10 @@ class Ledger:
         """Write it now."""
         await self._store.async_save(self._as_saved())
 
+    async def close(self) -> None:
+        """Write it for the last time."""
+        await self._store.close(self._as_saved())
+
     @property
     def size(self) -> int:
         """Return how many keys it holds."""

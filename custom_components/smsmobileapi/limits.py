@@ -41,9 +41,9 @@ class Limits:
         """Read what was sent before."""
         self._sent_at = await self._store.load(lambda saved: [float(time) for time in saved["sent_at"]]) or []
 
-    async def save(self) -> None:
-        """Write it now."""
-        await self._store.async_save(self._as_saved())
+    async def close(self) -> None:
+        """Write it for the last time."""
+        await self._store.close(self._as_saved())
 
     @property
     def sent_in_a_day(self) -> int:

@@ -34,5 +34,5 @@ class ContactNotify(ContactEntity, NotifyEntity):
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Send a message; a title becomes its first line."""
-        text = f"{title}\n{message}" if title else message
+        text = f"{title}\n{message}".strip() if title else message
         await self._entry.runtime_data.outbox.send([self._contact], text, wish=Wish(context=self._context))

@@ -139,6 +139,8 @@ class Outbox:
                 self._flood_guard.give_back(taken)
             if isinstance(err, InvalidCredentials):
                 self._entry.async_start_reauth(self._hass)
+            if isinstance(err, OutcomeUnknown):
+                raise failed("may_have_been_sent") from None
             raise translated(err, HomeAssistantError) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()

@@ -7,7 +7,7 @@ import logging
 from typing import Any, Final, Self
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
@@ -80,6 +80,7 @@ class Reports:
         self._messages: dict[str, OutboundMessage] = {}
         self._waiting: dict[str, list[asyncio.Future[OutboundMessage]]] = {}
         self._timer: CALLBACK_TYPE | None = None
+        self._is_closed = False
 
     async def load(self) -> None:
         """Read which messages are being followed."""
@@ -96,8 +97,9 @@ class Reports:
 
     async def close(self) -> None:
         """Look up nothing any more, and save."""
+        self._is_closed = True
         self._cancel()
-        await self._store.async_save(self._as_saved())
+        await self._store.close(self._as_saved())
 
     def find(self, message_id: str) -> OutboundMessage | None:
         """Return a message that we sent, if it is still known."""
@@ -164,10 +166,13 @@ class Reports:
     def _schedule(self) -> None:
         """Look up at the time at which the next message is due."""
         self._cancel()
+        if self._is_closed:
+            return
         due = [m.look_up_at for m in self._messages.values() if m.status is Status.ACCEPTED]
         if due:
             at = dt_util.utc_from_timestamp(max(min(due), dt_util.utcnow().timestamp()))
-            self._timer = async_track_point_in_utc_time(self._hass, self._look_up_due, at)
+            job = HassJob(self._look_up_due, cancel_on_shutdown=True)
+            self._timer = async_track_point_in_utc_time(self._hass, job, at)
 
     @callback
     def _cancel(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 import logging
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -58,6 +58,17 @@ class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
             await self.hass.async_add_executor_job(_keep_aside, Path(self.path))
             _LOGGER.error("A saved file is unreadable (%s) and was kept aside", type(err).__name__)
             return None
+
+    @override
+    async def async_save(self, data: DataT) -> None:
+        """Write now, which is also what was due."""
+        self._is_due = False
+        await super().async_save(data)
+
+    async def close(self, last: DataT) -> None:
+        """Write for the last time: what is still under way must not undo what comes after us."""
+        await self.async_save(last)
+        self.make_read_only()
 
     @callback
     def save_soon(self, snapshot: Callable[[], DataT]) -> None:

@@ -15,7 +15,7 @@ from hass_nabucasa import CloudError
 from homeassistant.components import cloud, webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util import dt as dt_util
@@ -30,7 +30,7 @@ from .api import (
     verify_signature,
 )
 from .const import CONF_SIGNING_SECRET, DOMAIN
-from .inbox import Inbox
+from .inbox import Inbox, InboxClosed
 from .journal import Journal
 from .repairs import Issue, Issues
 from .storage import AccountStore, File
@@ -108,11 +108,16 @@ class Webhook:
         return sum(dt_util.utcnow() - miss < timedelta(days=1) for miss in self._misses)
 
     async def open(self) -> None:
-        """Find the address and take what comes."""
+        """Take what comes, for the inbox to hold."""
         await self._load()
         webhook.async_register(
             self._hass, DOMAIN, self._entry.title, self._id, self._handle, allowed_methods=[METH_POST]
         )
+        # Also where the rest of the set-up fails.
+        self._entry.async_on_unload(partial(webhook.async_unregister, self._hass, self._id))
+
+    async def follow_address(self) -> None:
+        """Find the address at which the service reaches us, now and whenever it changes."""
         for stop in (
             cloud.async_listen_connection_change(self._hass, self._cloud_changed),
             self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._core_config_changed),
@@ -121,11 +126,11 @@ class Webhook:
         await self._find_url()
 
     async def close(self) -> None:
-        """Take nothing any more and save what is known."""
-        webhook.async_unregister(self._hass, self._id)
+        """Wait for no message any more and save what is known."""
         while self._awaited:
             self._awaited.popitem()[1]()
-        await self._store.async_save(self._as_saved())
+        await self._store.close(self._as_saved())
+        self._journal.close()
 
     async def inbox_opened(self) -> None:
         """Forget what was kept for the inbox: it has been handled."""
@@ -171,6 +176,8 @@ class Webhook:
         status = self._pass_on(arrival)
         if not self._inbox.is_open:
             await self._journal.keep(body, arrived)
+            if self._inbox.is_closed:
+                raise InboxClosed
         if is_signed and not self._secret:
             self._issues.create(Issue.SECRET_MISSING)
         self._was_called(arrival)
@@ -204,9 +211,8 @@ class Webhook:
     def polled(self, message: ReceivedMessage) -> None:
         """Note that a poll was first with a message: the webhook should bring it too."""
         if self.url and message.message_id and message.received_at >= self._opened_at:
-            self._awaited[message.message_id] = async_call_later(
-                self._hass, DELIVERY_SLACK, partial(self._missed, message.message_id)
-            )
+            job = HassJob(partial(self._missed, message.message_id), cancel_on_shutdown=True)
+            self._awaited[message.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
 
     @callback
     def _missed(self, message_id: str, _now: datetime) -> None:

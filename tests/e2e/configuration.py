@@ -1,5 +1,6 @@
 """The configuration directory that a Home Assistant for the tests starts from."""
 
+from collections.abc import Sequence
 import json
 from pathlib import Path
 
@@ -27,13 +28,13 @@ homeassistant:
 automation: !include automations.yaml
 script: !include scripts.yaml
 logger:
-  default: info
-  logs:
-    custom_components.smsmobileapi: {level}
+  default: {level}
 """
 
 
-def write_configuration(directory: Path, port: int, *, external: bool, debug: bool) -> None:
+def write_configuration(
+    directory: Path, port: int, *, external: bool, debug: bool, also: Sequence[Path]
+) -> None:
     """Write what a start needs; automations, accounts and history of an earlier start stay."""
     url = f"http://127.0.0.1:{port}"
     (directory / ".storage").mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ def write_configuration(directory: Path, port: int, *, external: bool, debug: bo
             time_zone=TIME_ZONE,
             # Without an address reachable from outside there is no webhook, and polling has to do.
             external_url=f"  external_url: {url}" if external else "",
-            loaded="\n".join(f"{domain}:" for domain in LOADED),
+            loaded="\n".join(f"{domain}:" for domain in (*LOADED, *(path.name for path in also))),
             level="debug" if debug else "info",
         )
     )
@@ -52,10 +53,11 @@ def write_configuration(directory: Path, port: int, *, external: bool, debug: bo
     _write_http(directory, port)
     # These steps would look up the place and add weather and radio, all of it from the internet.
     _write_store(directory, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]}, once=True)
-    link = directory / "custom_components" / INTEGRATION.name
-    link.parent.mkdir(exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(INTEGRATION)
+    for integration in (INTEGRATION, *also):
+        link = directory / "custom_components" / integration.name
+        link.parent.mkdir(exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(integration)
 
 
 def _write_http(directory: Path, port: int) -> None:

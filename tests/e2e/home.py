@@ -1,6 +1,6 @@
 """A real Home Assistant: started, talked to as a browser or an app would, stopped or killed, started again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -19,13 +19,23 @@ from tests.e2e.websocket import Events, HomeError, Json, WebSocket
 class Home:
     """One Home Assistant on 127.0.0.1; `async with` leaves no process behind."""
 
-    def __init__(self, config_dir: Path, port: int, *, external: bool = True, debug: bool = False) -> None:
+    def __init__(
+        self,
+        config_dir: Path,
+        port: int,
+        *,
+        external: bool = True,
+        debug: bool = False,
+        also: Sequence[Path] = (),
+    ) -> None:
+        """`also` are further custom integrations to load, `debug` has all of the log at debug level."""
         self.config_dir = config_dir = config_dir.absolute()
         self.url = f"http://127.0.0.1:{port}"
         self.log = config_dir / "console.log"
         self._port = port
         self._external = external
         self._debug = debug
+        self._also = also
         # scripts/setup has installed what it needs, so that it starts quickly and without the network.
         command = (sys.executable, "-m", "homeassistant", "--config", config_dir)
         self._program = Program(
@@ -53,7 +63,9 @@ class Home:
     async def start(self, timeout: float = 120) -> float:
         """Start it, the first time with an owner; gives the seconds until it runs."""
         began = time.monotonic()
-        write_configuration(self.config_dir, self._port, external=self._external, debug=self._debug)
+        write_configuration(
+            self.config_dir, self._port, external=self._external, debug=self._debug, also=self._also
+        )
         await self._program.start()
         await self._program.until("it served its frontend", self._serves, timeout)
         if not await self._knows_us():

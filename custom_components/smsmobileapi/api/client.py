@@ -12,6 +12,7 @@ import aiohttp
 from .auth import ApiKey
 from .errors import NotReachable, OutcomeUnknown, Refused, SmsMobileApiError, UnexpectedAnswer
 from .models import Channel, LogEntry, NotAMessage, ReceivedMessage, SentMessage, Source
+from .reasons import without_private_things
 from .refusals import check_refusal
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,12 +36,12 @@ class SmsMobileApiClient:
     async def prove_credentials(self) -> None:
         """Raise InvalidCredentials or SubscriptionExpired unless the service knows the account.
 
-        An empty list of phones proves nothing, no more than an unreadable answer does: then the list of incoming calls
+        An empty list of phones proves nothing, no more than an unreadable answer or another refusal does: then the list of incoming calls
         decides, which is documented to refuse a wrong key.
         """
         try:
             answer = await self._request("GET", "/gateway/mobile/list/")
-        except UnexpectedAnswer:
+        except UnexpectedAnswer, Refused:
             answer = None
         if isinstance(answer, Mapping) and answer.get("success") is True and answer.get("items"):
             return
@@ -111,7 +112,7 @@ class SmsMobileApiClient:
         try:
             return SentMessage.from_api(answer, message_id)
         except Refused as refusal:
-            reason = _without(refusal.reason, self._auth.sign(fields))
+            reason = without_private_things(refusal.reason, self._auth.sign(fields))
         raise Refused(reason)
 
     async def _request(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> Any:
@@ -130,14 +131,14 @@ class SmsMobileApiClient:
             ) as response:
                 status, headers = response.status, response.headers
                 body = await _read_all(response)
-        except (aiohttp.ClientError, OSError, ValueError) as err:
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as err:
             failure = _failure(err)
         else:
             answer = _json(body)
             try:
                 check_refusal(status, headers, answer)
             except Refused as refusal:
-                failure = type(refusal)(_without(refusal.reason, signed))
+                failure = type(refusal)(without_private_things(refusal.reason, signed))
             else:
                 if status != HTTPStatus.OK or answer is None:
                     raise UnexpectedAnswer(f"HTTP {status}, {len(body)} bytes that are not the service's")
@@ -150,7 +151,12 @@ def _failure(err: Exception) -> SmsMobileApiError:
     """Tell from the error whether the service can have taken the request."""
     name = type(err).__name__
     match err:
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return NotReachable(name)
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | UnicodeEncodeError():
+            return NotReachable(name)
+        case RuntimeError():
+            # The session was closed: Home Assistant is going down.
             return NotReachable(name)
         case _:
             return OutcomeUnknown(name)
@@ -193,10 +199,3 @@ def _rows(answer: Any, name: str) -> list[Any]:
             case _:
                 break
     raise UnexpectedAnswer(f"there is no list of {name} in the answer")
-
-
-def _without(reason: str, fields: Mapping[str, str]) -> str:
-    """Return the service's reason without what we sent it: it may echo the key, the number or the text."""
-    for value in sorted((value for value in fields.values() if len(value) > 3), key=len, reverse=True):
-        reason = reason.replace(value, "…").replace(value.removeprefix("+"), "…")
-    return reason[:200]

@@ -218,13 +218,13 @@ def text_of(row: Mapping[str, Any], *names: str) -> str | None:
         if (
             isinstance(value, str | int)
             and not isinstance(value, bool)
-            and (text := _clean(str(value)).strip())
+            and (text := clean(str(value)).strip())
         ):
             return text
     return None
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return the text without what no database and no browser can hold: NUL and halves of a character."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
@@ -239,13 +239,13 @@ def _body(row: Mapping[str, Any], *names: str) -> str:
     """Return the text of a message; null is a message without text, no field at all is no message."""
     for name in names:
         if name in row and not isinstance(row[name], Mapping | list):
-            return "" if row[name] is None else _clean(str(row[name]))
+            return "" if row[name] is None else clean(str(row[name]))
     raise NotAMessage("no message")
 
 
 def _error(value: object) -> str | None:
     """Return the error of a log row; it is empty in several ways when all is fine."""
-    text = "" if value is None or value is False else _clean(str(value)).strip()
+    text = "" if value is None or value is False else clean(str(value)).strip()
     return None if text.lower() in {"", "0", "none", "null", "no", "false"} else text
 
 

@@ -18,9 +18,8 @@ def parse_time(value: object, zone: tzinfo) -> datetime | None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    text = str(value).strip()
     try:
-        time = _read(text, zone).astimezone(UTC)
+        time = _read(str(value).strip(), zone).astimezone(UTC)
     except ValueError, OverflowError, OSError:
         return None
     return time if _EARLIEST < time < _LATEST else None

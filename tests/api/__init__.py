@@ -1,0 +1,1 @@
+"""Tests of the service's API: real HTTP, no Home Assistant."""

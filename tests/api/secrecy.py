@@ -1,0 +1,57 @@
+"""What must not get out, and the check that it did not."""
+
+from collections.abc import Iterable, Iterator
+import logging
+import traceback
+from urllib.parse import quote, quote_plus
+
+from custom_components.smsmobileapi.api import SmsMobileApiError
+from tests.conftest import KEY
+
+NUMBER = "+36301234567"
+BARE = NUMBER.removeprefix("+")
+# No port and no address in memory looks like this.
+CODE = "82q53"
+TEXT = f"Zoé, the front door opens with {CODE} & a smile"
+
+SECRETS = (KEY, BARE, TEXT, TEXT[:14], CODE, quote(TEXT), quote_plus(TEXT), ascii(TEXT)[1:-1])
+# What the other end writes about us is its own business.
+_OTHER_END = ("simulator", "aiohttp.access", "aiohttp.server", "aiohttp.web")
+
+
+def secrets_in(text: str) -> list[str]:
+    """Return the secrets that a text gives away."""
+    return [secret for secret in SECRETS if secret in text]
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over an error and all that hangs on it, what `from None` hides included."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        link = waiting.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [link.__cause__, link.__context__]
+
+
+def logged(records: Iterable[logging.LogRecord]) -> Iterator[str]:
+    """Iterate over all that our end logged, tracebacks and unformatted arguments included."""
+    formatter = logging.Formatter()
+    for record in records:
+        if not record.name.startswith(_OTHER_END):
+            yield f"{formatter.format(record)} {record.args!r}"
+
+
+def assert_no_secret(error: BaseException, records: Iterable[logging.LogRecord]) -> None:
+    """Check that neither the error, nor what it hangs on, nor a log gives a secret away."""
+    for link in chain(error):
+        # aiohttp's errors hold the URL with the key in it, shown or not: none may hang on ours.
+        assert isinstance(link, SmsMobileApiError), type(link)
+        for text in (str(link), repr(link), repr(link.args), repr(link.placeholders), repr(vars(link))):
+            assert not secrets_in(text), text
+    shown = "".join(traceback.format_exception(error))
+    assert not secrets_in(shown), shown
+    for line in logged(records):
+        assert not secrets_in(line), line

@@ -1,0 +1,235 @@
+"""Setting an account up: one question, then ready; and what happens where the answer is no."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceEntryType
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.const import DOMAIN
+from simulator import Account, Simulator
+
+from .conftest import add_contact, settle
+from .test_config_flow import Spoil, another_server, faulty, in_state, sentence
+
+ANNA = "+36301234567"
+
+
+def paths(simulator: Simulator) -> list[str]:
+    return [request.path for request in simulator.requests]
+
+
+def reauths(hass: HomeAssistant) -> int:
+    flows = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    return [flow["context"]["source"] for flow in flows].count(SOURCE_REAUTH)
+
+
+async def retry(hass: HomeAssistant) -> None:
+    """Wait until a failed set-up is tried again."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=2))
+    await settle(hass)
+
+
+async def test_one_question_is_asked_before_it_is_ready(
+    home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
+) -> None:
+    await home.config_entries.async_unload(account.entry_id)
+    simulator.reset()
+    # Nobody waits for the first poll: it would take half a minute here.
+    simulator.fault("/getsms/", "hang_after")
+    async with asyncio.timeout(5):
+        assert await home.config_entries.async_setup(account.entry_id)
+    assert account.state is ConfigEntryState.LOADED
+    assert [path for path in paths(simulator) if path != "/getsms/"] == ["/gateway/mobile/list/"]
+    assert paths(simulator)[0] == "/gateway/mobile/list/"
+
+
+async def test_it_polls_once_when_it_is_ready(
+    home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
+) -> None:
+    simulator.reset()
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    assert paths(simulator) == ["/gateway/mobile/list/", "/getsms/"]
+
+
+async def test_an_account_without_phones_is_ready(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    service_account.phones.clear()
+    await home.config_entries.async_reload(account.entry_id)
+    assert account.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "placeholders"),
+    [
+        pytest.param(faulty("*", "status"), "cannot_connect", {}, id="503"),
+        pytest.param(faulty("*", "status", status=500), "outcome_unknown", {}, id="500"),
+        pytest.param(faulty("*", "drop_before", 9), "outcome_unknown", {}, id="hung up"),
+        pytest.param(faulty("*", "html", 2), "unexpected_answer", {}, id="HTML"),
+        pytest.param(in_state("limited"), "rate_limited", {"seconds": "30"}, id="too fast"),
+        pytest.param(in_state("expired"), "subscription_expired", {}, id="expired"),
+        pytest.param(in_state("expired", "result"), "subscription_expired", {}, id="expired, said with 200"),
+    ],
+)
+async def test_what_passes_is_tried_again(
+    home: HomeAssistant,
+    simulator: Simulator,
+    service_account: Account,
+    account: SmsMobileApiConfigEntry,
+    spoil: Spoil,
+    code: str,
+    placeholders: dict[str, str],
+) -> None:
+    spoil(simulator, service_account)
+    await home.config_entries.async_reload(account.entry_id)
+    assert account.state is ConfigEntryState.SETUP_RETRY
+    assert account.error_reason_translation_key == code
+    assert account.reason == sentence(code, **placeholders)
+    assert reauths(home) == 0
+
+    simulator.faults.waiting.clear()
+    service_account.state = "good"
+    await retry(home)
+    assert account.state is ConfigEntryState.LOADED
+    assert account.reason is None
+
+
+async def test_an_account_comes_back_with_the_service(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
+) -> None:
+    port = int(simulator.url.rpartition(":")[2])
+    await simulator.stop()
+    await home.config_entries.async_reload(account.entry_id)
+    assert account.state is ConfigEntryState.SETUP_RETRY
+    assert account.error_reason_translation_key == "cannot_connect"
+    await simulator.start(port=port)
+    await retry(home)
+    assert account.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("dialect", ["status", "result"])
+async def test_a_refused_key_is_asked_for_and_not_tried_again(
+    home: HomeAssistant,
+    simulator: Simulator,
+    service_account: Account,
+    account: SmsMobileApiConfigEntry,
+    dialect: str,
+) -> None:
+    in_state("unknown", dialect)(simulator, service_account)
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    assert account.state is ConfigEntryState.SETUP_ERROR
+    assert account.reason == sentence("invalid_auth")
+    assert reauths(home) == 1
+    simulator.reset()
+    await retry(home)
+    assert paths(simulator) == []
+
+
+async def test_a_wrong_server_is_no_refused_key(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
+) -> None:
+    url = another_server("http://127.0.0.1:9")(simulator, service_account)["server"]["url"]
+    home.config_entries.async_update_entry(account, data={**account.data, "url": url})
+    await settle(home)
+    assert account.state is ConfigEntryState.SETUP_RETRY
+    assert reauths(home) == 0
+
+
+async def test_it_is_ready_before_home_assistant_has_started(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    service_account: Account,
+    received: list[Event[dict[str, Any]]],
+) -> None:
+    await home.config_entries.async_unload(account.entry_id)
+    service_account.receive(ANNA, "hi")
+    home.set_state(CoreState.starting)
+    await home.config_entries.async_setup(account.entry_id)
+    await settle(home)
+    assert account.state is ConfigEntryState.LOADED
+    assert received == []
+    home.set_state(CoreState.running)
+    home.bus.async_fire("homeassistant_started")
+    await settle(home)
+    assert [event.data["message"] for event in received] == ["hi"]
+
+
+async def test_the_action_is_there_without_an_account(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    assert hass.services.has_service(DOMAIN, "send_message")
+
+
+async def test_the_history_is_not_kept_in_the_account(
+    account: SmsMobileApiConfigEntry,
+) -> None:
+    assert set(account.data) == {"api_key", "url", "webhook_id"}
+
+
+async def test_the_devices_stand_behind_each_other(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    contact_id = await add_contact(home, account, "Anna", ANNA)
+    registry = dr.async_get(home)
+    of_account = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
+    of_contact = registry.async_get_device_by_identifier((DOMAIN, contact_id), account.entry_id)
+    assert of_account and of_contact
+    assert len(dr.async_entries_for_config_entry(registry, account.entry_id)) == 2
+    assert (of_account.name, of_contact.name) == ("SMSMobileAPI", "Anna")
+    assert (of_account.model, of_contact.model) == ("Account", "Contact")
+    assert of_account.entry_type is of_contact.entry_type is DeviceEntryType.SERVICE
+    assert of_account.manufacturer == of_contact.manufacturer == "SMSMobileAPI"
+    assert of_account.via_device_id is None
+    assert of_contact.via_device_id == of_account.id
+    assert (of_account.config_subentry_id, of_contact.config_subentry_id) == (None, contact_id)
+
+
+async def test_a_new_name_of_the_account_is_shown(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    home.config_entries.async_update_entry(account, title="Family")
+    await settle(home)
+    device = dr.async_get(home).async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
+    assert device and device.name == "Family"
+    state = home.states.get("sensor.smsmobileapi_last_message")
+    assert state and state.name == "Family Last message"
+    assert account.state is ConfigEntryState.LOADED
+
+
+async def test_a_contact_added_while_it_is_set_up_is_there(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant Cloud takes its time to give an address: the platforms are set up by then."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(hass: HomeAssistant, webhook_id: str) -> str:
+        asked.set()
+        await go_on.wait()
+        return "https://hooks.nabu.casa/x"
+
+    cloud = "custom_components.smsmobileapi.webhook.cloud"
+    monkeypatch.setattr(f"{cloud}.async_active_subscription", lambda hass: True)
+    monkeypatch.setattr(f"{cloud}.async_get_or_create_cloudhook", slow)
+    reload = home.async_create_task(home.config_entries.async_reload(account.entry_id))
+    async with asyncio.timeout(5):
+        await asked.wait()
+    flow = await home.config_entries.subentries.async_init(
+        (account.entry_id, "contact"), context={"source": "user"}
+    )
+    await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {"name": "Anna", "number": ANNA, "channel": "sms"}
+    )
+    go_on.set()
+    await reload
+    await settle(home)
+    assert home.states.get("notify.anna") is not None
