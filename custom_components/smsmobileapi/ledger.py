@@ -33,7 +33,7 @@ class History(TypedDict):
 
 
 class _Saved(TypedDict):
-    seen: list[tuple[str, int]]
+    seen: dict[str, int]
     mark: int | None
     begins: int | None
 
@@ -104,7 +104,7 @@ class Ledger:
             await self.save()
 
     def _read(self, saved: _Saved) -> bool:
-        seen = {str(key): int(time) for key, time in saved["seen"]}
+        seen = {str(key): int(time) for key, time in saved["seen"].items()}
         self._mark, self._begins = _whole(saved["mark"]), _whole(saved["begins"])
         self._seen = seen
         return True
@@ -166,7 +166,7 @@ class Ledger:
             self._store.save_soon(self._as_saved)
 
     def _as_saved(self) -> _Saved:
-        return {"seen": list(self._seen.items()), "mark": self._mark, "begins": self._begins}
+        return {"seen": self._seen.copy(), "mark": self._mark, "begins": self._begins}
 
     def _prune(self) -> None:
         """Forget what is old and what is too much, but nothing that the next poll may bring again."""

@@ -7,9 +7,12 @@ or doubled outside of the last second before a kill.
 import argparse
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 import json
+import os
 from pathlib import Path
 import random
 import secrets
@@ -61,6 +64,23 @@ class Tally:
     doubled: list[str] = field(default_factory=list)
     doubled_at_kill: list[str] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
+
+
+def witness_dir() -> Path:
+    """Return where the witness writes, in this program's own environment."""
+    return Path(os.environ["WITNESS_DIR"])
+
+
+@contextmanager
+def directories(name: str) -> Iterator[Path]:
+    """Make a directory for Home Assistant and one in memory for the witness; both are left where something fails."""
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    os.environ["WITNESS_DIR"] = tempfile.mkdtemp(prefix=f"smsmobileapi-{name}-", dir=in_memory)
+    directory = Path(tempfile.mkdtemp(prefix=f"smsmobileapi-{name}-"))
+    print(f"What happens is written to {directory}/console.log and {witness_dir()}/.", flush=True)
+    yield directory
+    shutil.rmtree(directory)
+    shutil.rmtree(witness_dir())
 
 
 class Chaos:
@@ -179,9 +199,7 @@ class Chaos:
         await until("nothing more to be written down", quiet, 120)
 
     def sightings(self) -> list[Json]:
-        return [
-            json.loads(line) for line in (self.home.config_dir / "witness.jsonl").read_text().splitlines()
-        ]
+        return [json.loads(line) for line in (witness_dir() / "witness.jsonl").read_text().splitlines()]
 
     def tally(self) -> Tally:
         seen: dict[str, list[float]] = defaultdict(list)
@@ -245,13 +263,10 @@ def main() -> int:
     parser.add_argument("--texts", type=int, default=2000, metavar="N")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), metavar="N")
     arguments = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="smsmobileapi-chaos-"))
-    code = run(lambda: chaos(directory, texts=arguments.texts, seed=arguments.seed))
-    if code == 1:
-        print(f"The log is {directory}/console.log.", file=sys.stderr)
-    else:
-        shutil.rmtree(directory)
-    return code
+    with directories("chaos") as directory:
+        if code := run(lambda: chaos(directory, texts=arguments.texts, seed=arguments.seed)):
+            sys.exit(code)
+    return 0
 
 
 if __name__ == "__main__":
