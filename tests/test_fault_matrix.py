@@ -48,8 +48,8 @@ html 403                     | again 1   | maybe 1      | maybe 0   | maybe    |
 html 503                     | retried 1 | found 1      | again 1   | retried  | failed  | failed  | retry   | retry   | later
 empty                        | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 empty taken                  | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
-nonsense                     | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
-nonsense taken               | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
+nonsense                     | again 1   | maybe 1      | maybe 0   | maybe    | polled  | polled  | loaded  | retry   | later
+nonsense taken               | found 1   | maybe 1      | maybe 0   | maybe    | polled  | polled  | loaded  | retry   | later
 unauthorised                 | reauth 0  | maybe 1      | maybe 0   | reauth   | reauth  | reauth  | reauth  | reauth  | later
 offline                      | offline 0 | maybe 1      | maybe 0   | offline  | failed  | polled  | loaded  | retry   | later
 expired                      | expired 0 | maybe 1      | maybe 0   | expired  | expired | expired | expired | expired | later
@@ -299,9 +299,7 @@ async def test_each_fault_ends_as_the_table_says(
     timeout = aiohttp.ClientTimeout(total=0.3, connect=0.2)
     monkeypatch.setattr("custom_components.smsmobileapi.api.client.TIMEOUT", timeout)
     fault, *expected = (cell.strip() for cell in row.split("|"))
-    bench = Bench(
-        home=home, entry=account, simulator=simulator, service_account=service_account, fault=fault
-    )
+    bench = Bench(home=home, entry=account, simulator=simulator, service_account=service_account, fault=fault)
     outcomes = {}
     for column in COLUMNS:
         outcomes[column.__name__] = await column(bench)

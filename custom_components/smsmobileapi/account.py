@@ -15,11 +15,13 @@ from .api import ApiKey, SmsMobileApiClient
 from .const import CONF_HISTORY, CONF_MESSAGES_PER_DAY, CONF_MESSAGES_PER_MINUTE
 from .contacts import Contacts
 from .coordinator import PollCoordinator
+from .culprits import Culprits
 from .delivery import Delivery
 from .flood import FloodGuard
 from .inbox import Inbox
 from .ledger import Ledger
 from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE, Limits
+from .numbers import normalise_sender
 from .outbox import Outbox
 from .repairs import Issues
 from .reports import Reports
@@ -41,6 +43,7 @@ class Account:
     ledger: Ledger
     limits: Limits
     reports: Reports
+    culprits: Culprits
     flood_guard: FloodGuard
     inbox: Inbox
     outbox: Outbox
@@ -62,13 +65,18 @@ class Account:
             per_minute=entry.options.get(CONF_MESSAGES_PER_MINUTE, DEFAULT_PER_MINUTE),
             per_day=entry.options.get(CONF_MESSAGES_PER_DAY, DEFAULT_PER_DAY),
         )
-        flood_guard = FloodGuard(hass, limits, issues)
+        culprits = Culprits()
+        flood_guard = FloodGuard(hass, limits, culprits, issues)
         reports = Reports(hass, entry, client)
         outbox = Outbox(
             hass,
             entry,
             contacts=contacts,
-            delivery=Delivery(client, lambda message_id: reports.find(message_id) is not None),
+            delivery=Delivery(
+                client,
+                normalise=lambda number: normalise_sender(number, hass.config.country),
+                is_known=lambda message_id: reports.find(message_id) is not None,
+            ),
             flood_guard=flood_guard,
             reports=reports,
             issues=issues,
@@ -82,6 +90,7 @@ class Account:
             ledger=ledger,
             limits=limits,
             reports=reports,
+            culprits=culprits,
             flood_guard=flood_guard,
             inbox=inbox,
             outbox=outbox,
@@ -106,6 +115,7 @@ class Account:
 
     async def open(self, hass: HomeAssistant) -> None:
         """Let messages through; what comes before Home Assistant has started is held."""
+        self.culprits.open(hass, self.entry)
         self.reports.open()
         await self.webhook.follow_address()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
@@ -132,7 +142,7 @@ class Account:
         await self.ledger.close()
         await self.limits.close()
         await self.reports.close()
-        self.issues.clear()
+        self.issues.clear_shown()
 
 
 def client_of(hass: HomeAssistant, data: Mapping[str, Any]) -> SmsMobileApiClient:

@@ -83,6 +83,9 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         new = [message for message in messages if self._inbox.receive(message)]
         for message in new:
             self._webhook.polled(message)
+        if not self._inbox.is_open:
+            # They are only held: should we be killed now, they have to be listed again.
+            return
         self._ledger.advance(messages)
         if new:
             # There may be many: should we be killed now, none of them is to be fired again.

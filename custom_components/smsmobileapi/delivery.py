@@ -37,8 +37,10 @@ LONGEST_WAIT: Final = 30.0  # seconds; an automation is waiting
 # The service may still be busy with a request that we gave up: when to look for it in the sent log, in seconds from one
 # time to the next. How exactly the service searches is not known, so the last time it is the whole log.
 LOOK_UPS: Final = (0.5, 2.0, 1.0)
-# Of the service's clock, its zone and ours. What we sent ourselves before is known by its id.
-CLOCK_DIFFERENCE: Final = timedelta(days=1)
+# Of the service's clock and ours. A zone that is guessed wrong is off by quarters of an hour, and by less than a day.
+CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
+QUARTER: Final = timedelta(minutes=15)
+DAY: Final = timedelta(days=1)
 IDS_REMEMBERED: Final = 5_000
 
 
@@ -49,8 +51,16 @@ class Delivery:
     idempotency key (API.md, D).
     """
 
-    def __init__(self, client: SmsMobileApiClient, is_known: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        client: SmsMobileApiClient,
+        *,
+        normalise: Callable[[str], str],
+        is_known: Callable[[str], bool],
+    ) -> None:
+        """`normalise` is for numbers as the log has them, `is_known` tells the ids of messages that we sent before."""
         self._client = client
+        self._normalise = normalise
         self._is_known = is_known
         self._claimed: deque[str] = deque(maxlen=IDS_REMEMBERED)
         # The same text to the same number goes one after the other, else one could be taken for the other in the log.
@@ -90,12 +100,13 @@ class Delivery:
         """Return the id of the message if the service has it; raise `unknown` where nobody can tell."""
         digits = recipient.removeprefix("+")
         zone = dt_util.get_default_time_zone()
+        now = dt_util.utcnow()
 
         def matches(entry: LogEntry) -> bool:
             return (
-                "".join(filter(str.isdigit, entry.recipient)).endswith(digits[-8:])
+                self._normalise(entry.recipient) in {recipient, digits}
                 and entry.text.split() == text.split()
-                and (entry.sent_at is None or abs(entry.sent_at - started) < CLOCK_DIFFERENCE)
+                and _may_be_between(entry, started, now)
                 and entry.message_id not in self._claimed
                 and not self._is_known(entry.message_id)
             )
@@ -110,6 +121,19 @@ class Delivery:
             if entry := next(filter(matches, log), None):
                 return entry.message_id
         return None
+
+
+def _may_be_between(entry: LogEntry, started: datetime, now: datetime) -> bool:
+    """Tell whether the row may be of a message that was sent between these times."""
+    if entry.sent_at is None:
+        return True
+    earliest, latest = started - CLOCK_DIFFERENCE, now + CLOCK_DIFFERENCE
+    if earliest <= entry.sent_at <= latest:
+        return True
+    if entry.is_zone_known or abs(entry.sent_at - now) > DAY:
+        return False
+    # As it would be in a zone that is off by quarters of an hour.
+    return (entry.sent_at - earliest) % QUARTER <= latest - earliest
 
 
 async def _patiently[ResultT](request: Callable[[], Awaitable[ResultT]]) -> ResultT:

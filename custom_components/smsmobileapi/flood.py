@@ -9,23 +9,25 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from .culprits import Culprits
 from .errors import failed
 from .limits import MINUTE, LimitReached, Limits
 from .repairs import Issue, Issues
 
 _LOGGER = logging.getLogger(__name__)
 
-SAID_EVERY: Final = timedelta(hours=1)
+LOGGED_EVERY: Final = timedelta(hours=1)
 
 
 class FloodGuard:
     """Lets messages pass, or says until when and because of whom they don't."""
 
-    def __init__(self, hass: HomeAssistant, limits: Limits, issues: Issues) -> None:
+    def __init__(self, hass: HomeAssistant, limits: Limits, culprits: Culprits, issues: Issues) -> None:
         self._hass = hass
         self._limits = limits
         self._issues = issues
-        self._said_at: datetime | None = None
+        self._culprits = culprits
+        self._logged_at: dict[str, datetime] = {}
         self._end: CALLBACK_TYPE | None = None
         self.resumes_at: datetime | None = None
 
@@ -51,45 +53,35 @@ class FloodGuard:
 
     def _stop(self, reached: LimitReached, context: Context | None) -> HomeAssistantError:
         resumes = dt_util.as_local(reached.resumes_at).strftime("%H:%M:%S")
-        self._say_once(reached, resumes, context)
+        per = "minute" if reached.period == MINUTE else "day"
+        culprit = self._culprits.find(context)
         if reached.resumes_at != self.resumes_at:
             self.close()
             self.resumes_at = reached.resumes_at
             job = HassJob(self._ended, cancel_on_shutdown=True)
             self._end = async_track_point_in_utc_time(self._hass, job, reached.resumes_at)
+            key = "flood" if culprit is None else "flood_by"
+            self._issues.create(
+                Issue.FLOOD, key, limit=str(reached.limit), resumes=resumes, culprit=culprit or ""
+            )
+        self._log_once(per, reached.limit, culprit or "an unknown caller", resumes)
         key = "limit_minute" if reached.period == MINUTE else "limit_day"
         return failed(key, limit=str(reached.limit), resumes=resumes)
 
-    def _say_once(self, reached: LimitReached, resumes: str, context: Context | None) -> None:
+    def _log_once(self, per: str, limit: int, culprit: str, resumes: str) -> None:
         now = dt_util.utcnow()
-        if self._said_at and abs(now - self._said_at) < SAID_EVERY:
-            return
-        self._said_at = now
-        culprit = _culprit(self._hass, context)
-        _LOGGER.warning(
-            "The limit of %d messages a %s is reached by %s; sending resumes at %s",
-            reached.limit,
-            "minute" if reached.period == MINUTE else "day",
-            culprit or "an unknown caller",
-            resumes,
-        )
-        key = "flood" if culprit is None else "flood_by"
-        self._issues.create(
-            Issue.FLOOD, key, limit=str(reached.limit), resumes=resumes, culprit=culprit or ""
-        )
+        last = self._logged_at.get(per)
+        if last is None or abs(now - last) >= LOGGED_EVERY:
+            self._logged_at[per] = now
+            _LOGGER.warning(
+                "The limit of %d messages a %s is reached by %s; sending resumes at %s",
+                limit,
+                per,
+                culprit,
+                resumes,
+            )
 
     @callback
     def _ended(self, _now: datetime) -> None:
         self._end = self.resumes_at = None
         self._issues.clear(Issue.FLOOD)
-
-
-def _culprit(hass: HomeAssistant, context: Context | None) -> str | None:
-    """Return the entity id of the automation or script in whose run the context was made, where that is known."""
-    if context is None:
-        return None
-    ids = {context.id, context.parent_id}
-    for state in hass.states.async_all(("automation", "script")):
-        if state.context.id in ids:
-            return state.entity_id
-    return None

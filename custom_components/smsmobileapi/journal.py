@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from homeassistant.core import HomeAssistant
 
@@ -24,11 +24,12 @@ class Journal:
         self._store = AccountStore[list[_Body]](hass, entry_id, File.JOURNAL)
         self._bodies: list[_Body] = []
         self._on_disk = 0
+        self._is_closed = False
         self._write_lock = asyncio.Lock()
 
     async def load(self) -> None:
         """Read what was there when Home Assistant went down."""
-        self._bodies = await self._store.load(lambda saved: [_checked(body) for body in saved]) or []
+        self._bodies = await self._store.load(_readable) or []
         self._on_disk = len(self._bodies)
 
     def __iter__(self) -> Iterator[tuple[bytes, datetime]]:
@@ -42,17 +43,18 @@ class Journal:
         return len(self._bodies) >= MAX_BODIES
 
     async def keep(self, body: bytes, arrived: datetime) -> None:
-        """Return once this is on disk; what arrives meanwhile is written together."""
+        """Return once this is on disk; what arrives meanwhile is written together. Raises WriteError."""
         self._bodies.append({"body": body.decode("latin-1"), "arrived": arrived.isoformat()})
         position = len(self._bodies)
         async with self._write_lock:
-            if self._on_disk < position <= len(self._bodies):
-                self._on_disk = len(self._bodies)
-                await self._store.async_save(list(self._bodies))
+            if self._on_disk < position <= len(self._bodies) and not self._is_closed:
+                bodies = list(self._bodies)
+                await self._store.save_or_raise(bodies)
+                self._on_disk = len(bodies)
 
     def close(self) -> None:
         """Write nothing any more; what is kept stays for the next time."""
-        self._store.make_read_only()
+        self._is_closed = True
 
     async def clear(self) -> None:
         """Forget all of it: it has been handled."""
@@ -61,8 +63,16 @@ class Journal:
             await self._store.async_remove()
 
 
-def _checked(body: _Body) -> _Body:
-    """Return the body; raises ValueError, LookupError or TypeError for what is none."""
-    body["body"].encode("latin-1")
-    datetime.fromisoformat(body["arrived"])
-    return body
+def _readable(saved: list[_Body]) -> list[_Body]:
+    """Return the bodies that can be read. Raises TypeError where these are no bodies at all."""
+    if not isinstance(saved, list):
+        raise TypeError("no list")
+    return [body for body in saved if _is_readable(body)]
+
+
+def _is_readable(body: Any) -> bool:
+    try:
+        body["body"].encode("latin-1")
+        return datetime.fromisoformat(body["arrived"]).tzinfo is not None
+    except LookupError, TypeError, ValueError, AttributeError:
+        return False

@@ -44,13 +44,13 @@ def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
     `sender` is normalised. A voice message and its transcript share an id and are two. A message without any time has no second key, unless it has no id either: then a poll knows it
     by sender and text alone, for each poll lists it again, while a webhook brings it once.
     """
-    kind = "transcript" if message.voice and message.text else "id"
+    kind = "transcript" if message.is_transcript else "id"
     keys = [_hash(kind, message.message_id)] if message.message_id else []
     second = message.origin
     if not keys and second is None:
         second = message.received_at.isoformat() if message.source is Source.WEBHOOK else ""
     if second is not None:
-        keys.append(_hash("content", sender, " ".join(message.text.split()), second))
+        keys.append(_hash("content", message.channel, sender, " ".join(message.text.split()), second))
     return tuple(keys)
 
 
@@ -177,10 +177,12 @@ class Ledger:
         old = min(now - KEPT_FOR.total_seconds(), self.poll_after or 0)
         seen = [(key, time) for key, time in self._seen.items() if time >= old]
         if len(seen) > KEPT_AT_MOST:
-            # In a flood, what is forgotten must not be taken for new when a poll lists it again.
-            excess = len(seen) - KEPT_AT_MOST * 9 // 10
-            self._begins = max(self._begins or 0, *(time for _, time in seen[:excess]))
-            seen = seen[excess:]
+            # In a flood, what is forgotten must not be taken for new when a poll lists it again. Times that have not come
+            # yet, of a clock that is or was ahead, say nothing of what is old.
+            past = [(key, time) for key, time in seen if time <= now]
+            excess = dict(past[: len(seen) - KEPT_AT_MOST * 9 // 10])
+            self._begins = max([self._begins or 0, *excess.values()])
+            seen = [(key, time) for key, time in seen if key not in excess]
         self._seen = dict(seen)
 
 

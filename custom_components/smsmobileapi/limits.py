@@ -57,8 +57,8 @@ class Limits:
         What is urgent goes past the limit of a minute, never past that of a day.
         """
         now = dt_util.utcnow().timestamp()
-        # A clock that was ahead has left times that are not past yet: they count for nothing.
-        self._sent_at = [time for time in self._within(DAY) if time <= now]
+        # A clock that was put back leaves times that have not come yet: they count from now on, and no longer than a day.
+        self._sent_at = sorted(min(time, now) for time in self._within(DAY))
         self._check(self._sent_at, DAY, self._per_day)
         if not is_urgent:
             self._check(self._within(MINUTE), MINUTE, self._per_minute)

@@ -14,7 +14,14 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from .api import Channel, InvalidCredentials, OutcomeUnknown, SmsMobileApiError, Status
+from .api import (
+    Channel,
+    InvalidCredentials,
+    OutcomeUnknown,
+    SmsMobileApiError,
+    Status,
+    without_private_things,
+)
 from .contacts import Contact, Contacts
 from .delivery import Delivery
 from .errors import failed, invalid, translated
@@ -111,9 +118,8 @@ class Outbox:
         )
 
     async def _send_one(self, recipient: Recipient, text: str, wish: Wish) -> OutboundMessage:
-        async with self._turns:
-            send = partial(self._delivery.send, recipient.number, text, recipient.channel)
-            message_id = await self._guarded(send, wish)
+        send = partial(self._delivery.send, recipient.number, text, recipient.channel)
+        message_id = await self._guarded(send, wish)
         _LOGGER.debug("%s to %s accepted", recipient.channel, mask(recipient.number))
         return await self._follow(
             OutboundMessage(
@@ -124,13 +130,15 @@ class Outbox:
                 accepted_at=dt_util.utcnow().timestamp(),
             ),
             wish,
+            text,
         )
 
     async def _guarded(self, deliver: Callable[[], Awaitable[str]], wish: Wish) -> str:
         """Deliver, unless the flood guard says no; tell whoever has to know how it ended."""
         taken = self._flood_guard.pass_one(is_urgent=wish.is_urgent, context=wish.context)
         try:
-            message_id = await deliver()
+            async with self._turns:
+                message_id = await deliver()
         except SmsMobileApiError as err:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
@@ -147,14 +155,18 @@ class Outbox:
         self._issues.note(None)
         return message_id
 
-    async def _follow(self, message: OutboundMessage, wish: Wish) -> OutboundMessage:
+    async def _follow(self, message: OutboundMessage, wish: Wish, text: str = "") -> OutboundMessage:
         """Follow what becomes of the message; wait for it where that is wished."""
-        self._reports.follow(message)
+        # The account may have been reloaded while the message was under way.
+        account = getattr(self._entry, "runtime_data", None)
+        reports: Reports = account.reports if account else self._reports
+        reports.follow(message)
         if wish.report_within is None:
             return message
-        message = await self._reports.wait(message.message_id, wish.report_within)
+        message = await reports.wait(message.message_id, wish.report_within)
         if message.status is Status.FAILED:
-            raise failed("report_failed", reason=message.error or "–")
+            sent = {"recipients": message.recipient, "message": text}
+            raise failed("report_failed", reason=without_private_things(message.error or "–", sent))
         return message
 
 

@@ -67,6 +67,15 @@ class Issues:
             ir.async_delete_issue(self._hass, DOMAIN, self._id(issue))
 
     @callback
+    def clear_shown(self) -> None:
+        """Take all issues away but those that the user ignores: these would come back."""
+        registry = ir.async_get(self._hass)
+        for issue in Issue:
+            shown = registry.async_get_issue(DOMAIN, self._id(issue))
+            if shown and shown.dismissed_version is None:
+                self.clear(issue)
+
+    @callback
     def note(self, err: SmsMobileApiError | None) -> None:
         """Tell from how a request ended whether the subscription is over."""
         if isinstance(err, SubscriptionExpired):
@@ -82,12 +91,16 @@ class _AddressFlow(RepairsFlow):
     """Shows the address that the service's dashboard should have."""
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Begin; what comes in here is not the user's."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Show it."""
         if user_input is not None:
             return self.async_create_entry(data={})
         entry = _entry_of(self.hass, self.data)
         return self.async_show_form(
-            step_id="init",
+            step_id="confirm",
             data_schema=vol.Schema({}),
             description_placeholders={
                 "account": entry.title,
@@ -101,15 +114,23 @@ class _SecretFlow(RepairsFlow):
     """Asks for the signing secret."""
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Begin; what comes in here is not the user's."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Take the secret up into the account's options."""
         entry = _entry_of(self.hass, self.data)
+        errors = {}
         if user_input is not None:
-            options = {**entry.options, CONF_SIGNING_SECRET: user_input[CONF_SIGNING_SECRET].strip()}
-            self.hass.config_entries.async_update_entry(entry, options=options)
-            return self.async_create_entry(data={})
+            if secret := user_input[CONF_SIGNING_SECRET].strip():
+                options = {**entry.options, CONF_SIGNING_SECRET: secret}
+                self.hass.config_entries.async_update_entry(entry, options=options)
+                return self.async_create_entry(data={})
+            errors[CONF_SIGNING_SECRET] = "secret_empty"
         return self.async_show_form(
-            step_id="init",
+            step_id="confirm",
             data_schema=_SECRET_SCHEMA,
+            errors=errors,
             description_placeholders={"account": entry.title, "dashboard_url": DASHBOARD_URL},
         )
 

@@ -22,8 +22,9 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds from one look-up of a message to the next; after the last it is given up.
 LOOK_UPS: Final = (5, 15, 45, 120, 300, 900, 1800)
 # The service may have news of a message that was given up, and what we sent must be told from what others did.
-KEPT_FOR: Final = 2 * 86_400  # seconds
+KEPT_FOR: Final = 30 * 86_400  # seconds
 KEPT_AT_MOST: Final = 2_000
+EARLY_AT_MOST: Final = 500
 # From this many messages on, the whole log is one request instead of one for each.
 MANY: Final = 10
 
@@ -81,6 +82,9 @@ class Reports:
         self._waiting: dict[str, list[asyncio.Future[OutboundMessage]]] = {}
         self._timer: CALLBACK_TYPE | None = None
         self._is_closed = False
+        self._is_looking_up = False
+        # What the service reported of messages whose answer has not come yet.
+        self._early: dict[str, StatusReport] = {}
 
     async def load(self) -> None:
         """Read which messages are being followed."""
@@ -119,12 +123,14 @@ class Reports:
         self._messages[message.message_id] = replace(message, look_up_at=message.accepted_at + LOOK_UPS[0])
         self._store.save_soon(self._as_saved)
         async_dispatcher_send(self._hass, signal_sent(self._entry.entry_id), message)
+        if early := self._early.pop(message.message_id, None):
+            self._settle(message, early.status, early.error)
         self._schedule()
 
     async def wait(self, message_id: str, seconds: float) -> OutboundMessage:
         """Return the message once something is known of it, or as it is when the time is over."""
         message = self._messages[message_id]
-        if message.status is not Status.ACCEPTED:
+        if self._is_closed or message.status is not Status.ACCEPTED:
             return message
         future: asyncio.Future[OutboundMessage] = self._hass.loop.create_future()
         waiting = self._waiting.setdefault(message_id, [])
@@ -143,6 +149,10 @@ class Reports:
         if message := self._messages.get(report.message_id):
             self._settle(message, report.status, report.error)
             self._schedule()
+        else:
+            self._early[report.message_id] = report
+            if len(self._early) > EARLY_AT_MOST:
+                del self._early[next(iter(self._early))]
 
     @callback
     def _settle(self, message: OutboundMessage, status: Status, error: str | None) -> None:
@@ -166,7 +176,7 @@ class Reports:
     def _schedule(self) -> None:
         """Look up at the time at which the next message is due."""
         self._cancel()
-        if self._is_closed:
+        if self._is_closed or self._is_looking_up:
             return
         due = [m.look_up_at for m in self._messages.values() if m.status is Status.ACCEPTED]
         if due:
@@ -183,6 +193,7 @@ class Reports:
     async def _look_up_due(self, now: datetime) -> None:
         """Look up the messages that are due."""
         self._timer = None
+        self._is_looking_up = True
         due = [
             message
             for message in self._messages.values()
@@ -193,6 +204,10 @@ class Reports:
         except SmsMobileApiError as err:
             _LOGGER.debug("The sent log can't be read: %s", type(err).__name__)
             entries = {}
+        finally:
+            self._is_looking_up = False
+        if self._is_closed:
+            return
         for message in due:
             # A report may have come meanwhile.
             if (current := self._messages.get(message.message_id)) and current.status is Status.ACCEPTED:

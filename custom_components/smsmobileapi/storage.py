@@ -9,6 +9,7 @@ from typing import Any, Final, override
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 
 from .const import DOMAIN
 
@@ -44,6 +45,7 @@ class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
             serialize_in_event_loop=False,
         )
         self._is_due = False
+        self._failure: WriteError | None = None
 
     async def load[ReadT](self, read: Callable[[DataT], ReadT]) -> ReadT | None:
         """Return what `read` makes of the file, None where there is none.
@@ -64,6 +66,21 @@ class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
         """Write now, which is also what was due."""
         self._is_due = False
         await super().async_save(data)
+
+    async def save_or_raise(self, data: DataT) -> None:
+        """Write now. Raises WriteError where that fails, which `async_save` only logs."""
+        self._failure = None
+        await self.async_save(data)
+        if self._failure:
+            raise self._failure
+
+    @override
+    async def _async_write_data(self, data: dict[str, Any]) -> None:
+        try:
+            await super()._async_write_data(data)
+        except WriteError as err:
+            self._failure = err
+            raise
 
     async def close(self, last: DataT) -> None:
         """Write for the last time: what is still under way must not undo what comes after us."""

@@ -41,6 +41,8 @@ MAX_BODY_BYTES: Final = 64 * 1024
 # How long the webhook may be on its way with a message that a poll has found already.
 DELIVERY_SLACK: Final = timedelta(minutes=2)
 MISSES_PER_DAY: Final = 3
+# A webhook that brings only some of the messages is not one that works.
+CALLS_TO_TRUST: Final = 3
 
 
 class _Saved(TypedDict):
@@ -95,6 +97,7 @@ class Webhook:
         self._opened_at = dt_util.utcnow().replace(microsecond=0)
         self._awaited: dict[str, CALLBACK_TYPE] = {}
         self._misses: list[datetime] = []
+        self._calls_since_miss = 0
         self.url: str | None = None
 
     @property
@@ -200,7 +203,8 @@ class Webhook:
         self._proved = await self._store.load(lambda saved: saved["proved"])
         await self._journal.load()
         for body, arrived in self._journal:
-            self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
+            with suppress(NotAMessage):
+                self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
 
     def _as_saved(self) -> _Saved:
         return {"proved": self._proved}
@@ -218,6 +222,7 @@ class Webhook:
     def _missed(self, message_id: str, _now: datetime) -> None:
         """Note that the webhook did not bring a message: it has to prove itself again."""
         self._awaited.pop(message_id, None)
+        self._calls_since_miss = 0
         self._note_proof(None)
         now = dt_util.utcnow()
         self._misses = [*(miss for miss in self._misses if now - miss < timedelta(days=1)), now]
@@ -232,8 +237,10 @@ class Webhook:
             cancel := self._awaited.pop(content.message_id or "", None)
         ):
             cancel()
-        if self.url and not self.is_proved:
+        if self.url:
             self._note_proof(_digest(self.url))
+        self._calls_since_miss += 1
+        if self._calls_since_miss == CALLS_TO_TRUST:
             self._misses = []
             self._issues.clear(Issue.WEBHOOK_MISSES)
 

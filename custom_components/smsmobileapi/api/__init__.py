@@ -24,6 +24,7 @@ from .models import (
     Status,
     StatusReport,
 )
+from .reasons import without_private_things
 from .webhook import SIGNATURE_HEADER, NotSigned, WebhookEvent, parse_body, verify_signature
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "WebhookEvent",
     "parse_body",
     "verify_signature",
+    "without_private_things",
 ]

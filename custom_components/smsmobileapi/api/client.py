@@ -102,8 +102,12 @@ class SmsMobileApiClient:
         answer = await self._request(
             "GET", "/log/sent/sms/", {name: value for name, value in fields.items() if value}
         )
-        entries = [LogEntry.from_api(row, zone=zone) for row in _rows(answer, "sms")]
-        return [entry for entry in entries if entry]
+        rows = _rows(answer, "sms")
+        entries = [entry for row in rows if (entry := LogEntry.from_api(row, zone=zone))]
+        if rows and not entries:
+            # That nothing in it can be read must not look as if nothing was sent.
+            raise UnexpectedAnswer("the log of sent messages is unreadable")
+        return entries
 
     async def _send(self, path: str, fields: dict[str, str], message_id: str = "") -> SentMessage:
         answer = await self._request("POST", path, fields)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from typing import Any, Self
 
 from .errors import OutcomeUnknown, Refused
 from .times import parse_time
+
+_ELSEWHERE = timezone(timedelta(hours=-11, minutes=-30))
 
 
 class Channel(StrEnum):
@@ -64,6 +66,7 @@ class ReceivedMessage:
     phone: str | None
     source: Source
     voice: bool = False
+    is_transcript: bool = False
 
     @classmethod
     def from_api(cls, row: object, *, source: Source, zone: tzinfo, arrived: datetime) -> Self:
@@ -106,6 +109,7 @@ class ReceivedMessage:
             origin=origin,
             phone=text_of(data, "device_id"),
             source=Source.WEBHOOK,
+            is_transcript=is_transcript,
             voice=is_transcript or data.get("is_voice_message") in (True, 1, "1", "true", "yes"),
         )
 
@@ -183,29 +187,46 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """A row of the sent log. `recipient` is as the service wrote it, `sent_at` None where it can't be read."""
+    """A row of the sent log. `recipient` is as the service wrote it, `sent_at` None where it can't be read.
+
+    `is_zone_known` tells whether the time is exact, or that of a clock in a zone which we can only guess.
+    """
 
     message_id: str
     recipient: str
     text: str
     sent_at: datetime | None
+    is_zone_known: bool
     status: Status
     error: str | None
 
     @classmethod
     def from_api(cls, row: object, *, zone: tzinfo) -> Self | None:
-        """Read a row of `/log/sent/sms/` (S; the names of guid, number, text and time G), None where it has no guid."""
-        if not isinstance(row, Mapping) or not (message_id := text_of(row, "guid", "guid_message", "id")):
+        """Read a row of `/log/sent/sms/` (S; the names of guid, number, text and time G).
+
+        None where it has no guid, number or text.
+        """
+        if not isinstance(row, Mapping):
             return None
-        times = [row.get(name) for name in ("timestamp_unix", "datetime", "date_send", "time", "date")]
+        message_id = text_of(row, "guid", "guid_message", "id")
+        recipient = text_of(row, "number", "recipient", "recipients", "phone")
+        text = text_of(row, "message", "text")
+        if not message_id or not recipient or text is None:
+            return None
+        date, hour = text_of(row, "date"), text_of(row, "hour")
+        times = [row.get(name) for name in ("timestamp_unix", "datetime", "date_send", "time")]
+        times.append(f"{date} {hour}" if date and hour else date)
+        sent_at = _first_time(times, zone)[0]
         error = _error(row.get("send_from_mobile_erreur")) or _error(row.get("error_api"))
         was_sent = str(row.get("send_from_mobile")).lower() in {"1", "true", "yes"}
         status = Status.FAILED if error else Status.SENT if was_sent else Status.ACCEPTED
         return cls(
             message_id=message_id,
-            recipient=text_of(row, "number", "recipient", "recipients", "phone") or "",
-            text=text_of(row, "message", "text") or "",
-            sent_at=_first_time(times, zone)[0],
+            recipient=recipient,
+            text=text,
+            sent_at=sent_at,
+            # Read in another zone it is another time, unless the zone is part of it.
+            is_zone_known=sent_at == _first_time(times, _ELSEWHERE)[0],
             status=status,
             error=error,
         )
@@ -251,7 +272,7 @@ def _error(value: object) -> str | None:
 
 def _seconds(value: object) -> int | None:
     text = str(value)
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
 
 
 def _first_time(values: list[object], zone: tzinfo) -> tuple[datetime | None, str | None]:
@@ -259,6 +280,4 @@ def _first_time(values: list[object], zone: tzinfo) -> tuple[datetime | None, st
     for value in values:
         if time := parse_time(value, zone):
             return time, str(int(time.timestamp()))
-    return None, next(
-        (str(value) for value in values if isinstance(value, str | int) and str(value).strip()), None
-    )
+    return None, next((text for value in values if (text := text_of({"time": value}, "time"))), None)

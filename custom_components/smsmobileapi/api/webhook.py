@@ -35,9 +35,9 @@ def verify_signature(secret: str, headers: Mapping[str, str], body: bytes, *, no
     """Raise NotSigned unless the service signed exactly this body, less than 300 s ago (API.md, D)."""
     stamp = headers.get(TIMESTAMP_HEADER, "")
     signature = headers.get(SIGNATURE_HEADER, "")
-    signed = stamp.encode("utf-8", "surrogateescape") + b"." + body
+    signed = stamp.encode("utf-8", "surrogatepass") + b"." + body
     expected = "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), expected.encode()):
+    if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), expected.encode()):
         raise NotSigned("signature")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
         raise NotSigned("timestamp")
