@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime
+import logging
 from typing import Any, Final, TypedDict
 
 from homeassistant.core import HomeAssistant
 
 from .storage import AccountStore, File
 
-MAX_BODIES: Final = 10_000
+_LOGGER = logging.getLogger(__name__)
+
+MAX_BODIES: Final = 2_000
 
 
 class _Body(TypedDict):
@@ -64,10 +67,13 @@ class Journal:
 
 
 def _readable(saved: list[_Body]) -> list[_Body]:
-    """Return the bodies that can be read. Raises TypeError where these are no bodies at all."""
-    if not isinstance(saved, list):
-        raise TypeError("no list")
-    return [body for body in saved if _is_readable(body)]
+    """Return the bodies that can be read. Raises TypeError where none can."""
+    readable = [body for body in saved if _is_readable(body)]
+    if saved and not readable:
+        raise TypeError("no bodies")
+    if len(readable) < len(saved):
+        _LOGGER.error("%d messages of the journal are unreadable", len(saved) - len(readable))
+    return readable
 
 
 def _is_readable(body: Any) -> bool:
