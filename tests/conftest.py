@@ -1,6 +1,8 @@
 """What the tests share: the service on localhost, a real Home Assistant core, and an account between the two."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import logging
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,9 @@ from custom_components.smsmobileapi.const import DOMAIN, EVENT_MESSAGE_RECEIVED
 from simulator import Account, Simulator
 
 KEY = "k-0123456789abcdef"
+OUR_LOG = "custom_components.smsmobileapi"
+# A key, a webhook id, a phone number.
+PRIVATE = re.compile(rf"{KEY}|[0-9a-f]{{64}}|\+?\d{{9,}}")
 EXTERNAL_URL = "https://home.example.net"
 
 type AddContact = Callable[..., Awaitable[str]]
@@ -23,6 +28,17 @@ type AddContact = Callable[..., Awaitable[str]]
 @pytest.fixture(autouse=True)
 def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> None:
     """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""
+
+
+@pytest.fixture(autouse=True)
+def _private_things_stay_out_of_our_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Hold for whatever a test does, at debug level: no key, no webhook id, no number in our own log lines."""
+    caplog.set_level(logging.DEBUG, logger=OUR_LOG)
+    yield
+    for record in caplog.get_records("call"):
+        if (record.name or "").startswith(OUR_LOG):
+            shown = f"{record.getMessage()} {record.exc_text or ''}"
+            assert not PRIVATE.search(shown), shown
 
 
 @pytest.fixture(autouse=True)

@@ -117,7 +117,14 @@ class Webhook:
             self._hass, DOMAIN, self._entry.title, self._id, self._handle, allowed_methods=[METH_POST]
         )
         # Also where the rest of the set-up fails.
-        self._entry.async_on_unload(partial(webhook.async_unregister, self._hass, self._id))
+        self._entry.async_on_unload(self._stop)
+
+    @callback
+    def _stop(self) -> None:
+        """Take nothing any more; what is still being read is refused."""
+        webhook.async_unregister(self._hass, self._id)
+        self._inbox.close()
+        self._journal.close()
 
     async def follow_address(self) -> None:
         """Find the address at which the service reaches us, now and whenever it changes."""
@@ -133,7 +140,6 @@ class Webhook:
         while self._awaited:
             self._awaited.popitem()[1]()
         await self._store.close(self._as_saved())
-        self._journal.close()
 
     async def inbox_opened(self) -> None:
         """Forget what was kept for the inbox: it has been handled."""
