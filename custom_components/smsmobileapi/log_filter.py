@@ -110,7 +110,7 @@ def _redact_message(record: logging.LogRecord, pattern: re.Pattern[str]) -> None
     printed = _shown((record.msg, record.args))
     try:
         text = record.getMessage()
-    except Exception as err:  # noqa: BLE001 - an argument's __str__ may raise anything
+    except Exception as err:  # noqa: BLE001 -- an argument's __str__ may raise anything
         # ... and the error with its chain, to which belongs whatever was being handled.
         printed += _shown((type(err), err, err.__traceback__), _traceback)
         text = f"Bad logger message: {_shown(record.msg, str)} {_shown(record.args)}"
@@ -135,7 +135,7 @@ def _redact_exception(
 def _shown[T](value: T, show: Callable[[T], str] = repr) -> str:
     try:
         return show(value)
-    except Exception:  # noqa: BLE001 - as above; what cannot be shown shows no secret
+    except Exception:  # noqa: BLE001 -- as above; what cannot be shown shows no secret
         return ""
 
 
