@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import logging
 from typing import Any
@@ -58,18 +58,19 @@ class Inbox:
         """Take what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
         self._check_open()
         held = self._read(arrival)
-        keys = held.keys if event_id is None else (event_key(event_id), *held.keys)
         if self._knows(held.keys) or self._is_history(arrival):
             self.counts["known"] += 1
             if event_id is not None:
                 self._note_event(event_id)
             return False
+        if event_id is not None:
+            held = replace(held, keys=(event_key(event_id), *held.keys))
         if self.is_open:
-            self._fire(held, keys)
+            self._fire(held)
         else:
             # Not in the ledger yet: should we be killed now, it has to come in again.
-            self._held.append(_Held(keys=keys, received_at=held.received_at, fire=held.fire))
-            self._held_keys.update(keys)
+            self._held.append(held)
+            self._held_keys.update(held.keys)
         return True
 
     @callback
@@ -103,7 +104,7 @@ class Inbox:
         waiting, self._held = self._held, []
         self._held_keys.clear()
         for held in sorted(waiting, key=lambda held: held.received_at):
-            self._fire(held, held.keys)
+            self._fire(held)
 
     @property
     def is_closed(self) -> bool:
@@ -175,8 +176,8 @@ class Inbox:
         return _Held(keys=call_keys(call, number or ""), received_at=call.started_at, fire=fire)
 
     @callback
-    def _fire(self, held: _Held, keys: tuple[str, ...]) -> None:
-        self._ledger.add(keys, held.received_at.timestamp())
+    def _fire(self, held: _Held) -> None:
+        self._ledger.add(held.keys, held.received_at.timestamp())
         held.fire()
 
     def _tell(self, event: str, data: dict[str, Any]) -> None:

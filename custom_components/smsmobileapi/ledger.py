@@ -41,8 +41,9 @@ class _Saved(TypedDict):
 def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
     """Return what tells a repeat of the message: its id, and its sender, text and second.
 
-    `sender` is normalised. A voice message and its transcript share an id and are two. A message without any time has no second key, unless it has no id either: then a poll knows it
-    by sender and text alone, for each poll lists it again, while a webhook brings it once.
+    `sender` is normalised. A voice message and its transcript share an id and are two. A message without any time has no
+    second key, unless it has no id either: then a poll knows it by sender and text alone, for each poll lists it again,
+    while a webhook brings it once.
     """
     kind = "transcript" if message.is_transcript else "id"
     keys = [_hash(kind, message.message_id)] if message.message_id else []

@@ -143,12 +143,11 @@ class Outbox:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
             self._issues.note(err)
-            if not isinstance(err, OutcomeUnknown):
-                self._flood_guard.give_back(taken)
-            if isinstance(err, InvalidCredentials):
-                self._entry.async_start_reauth(self._hass)
             if isinstance(err, OutcomeUnknown):
                 raise failed("may_have_been_sent") from None
+            self._flood_guard.give_back(taken)
+            if isinstance(err, InvalidCredentials):
+                self._entry.async_start_reauth(self._hass)
             raise translated(err, HomeAssistantError) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()
