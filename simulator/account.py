@@ -7,10 +7,20 @@ import secrets
 import time
 from typing import Any, Literal, get_args
 
-from .dresses import ErrorDress, ListShape, NumberDress, PhoneDress, TimeDress
+from .dresses import (
+    CheckDress,
+    DeleteDress,
+    ErrorDress,
+    ListShape,
+    NumberDress,
+    PhoneDress,
+    TimeDress,
+    TokenDress,
+)
 from .records import (
     ApiRequest,
     Call,
+    Channel,
     Direction,
     Notification,
     Phone,
@@ -31,6 +41,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "list_shape": get_args(ListShape.__value__),
     "phone_dress": get_args(PhoneDress.__value__),
     "error_dress": get_args(ErrorDress.__value__),
+    "check_dress": get_args(CheckDress.__value__),
+    "delete_dress": get_args(DeleteDress.__value__),
+    "token_dress": get_args(TokenDress.__value__),
     "refused_sent": ("0", "no"),
 }
 
@@ -60,6 +73,9 @@ class Account:
     list_shape: ListShape = "result"
     phone_dress: PhoneDress = "sid"
     error_dress: ErrorDress = "documented"
+    check_dress: CheckDress = "flag"
+    delete_dress: DeleteDress = "count"
+    token_dress: TokenDress = "documented"
     refused_sent: Literal["0", "no"] = "0"
     newest_first: bool = False
     trial: bool = False
@@ -70,6 +86,10 @@ class Account:
     # What becomes of a message that it took.
     delivery_delay: float = 0
     delivery_error: str = ""
+    whatsapp_delivery_error: str = ""
+    """What WhatsApp messages fail with; they fail with `delivery_error` too."""
+    report_by_webhook: bool = False
+    """Whether V2 tells what became of a message, once it is due."""
 
     # What happened.
     phones: list[Phone] = field(default_factory=lambda: [Phone(sid="phone-1")])
@@ -83,6 +103,8 @@ class Account:
     requests: list[ApiRequest] = field(default_factory=list)
     tokens: dict[str, float] = field(default_factory=dict)
     """Bearer tokens and when they end."""
+    to_report: list[SentMessage] = field(default_factory=list)
+    """Taken messages whose report nobody waits for yet."""
     admitted: deque[float] = field(default_factory=deque)
     """When the requests of the last minute were let in."""
 
@@ -95,6 +117,16 @@ class Account:
     def phone(self, sid: str) -> Phone | None:
         """Return the phone with this sid, or None."""
         return next((phone for phone in self.phones if phone.sid == sid), None)
+
+    def phone_error(self, channel: Channel) -> str:
+        """Return what a message taken now fails with on the phone, "" where it does not."""
+        error = self.whatsapp_delivery_error if channel == "whatsapp" else ""
+        return error or self.delivery_error
+
+    def revoke_tokens(self) -> None:
+        """End all living tokens; whoever comes with one gets a 401."""
+        for token in self.tokens:
+            self.tokens[token] = 0
 
     def receive(
         self,

@@ -31,6 +31,9 @@ SETTINGS: dict[str, Kinds] = {
     "list_shape": TEXT,
     "phone_dress": TEXT,
     "error_dress": TEXT,
+    "check_dress": TEXT,
+    "delete_dress": TEXT,
+    "token_dress": TEXT,
     "refused_sent": TEXT,
     "newest_first": FLAG,
     "trial": FLAG,
@@ -38,6 +41,8 @@ SETTINGS: dict[str, Kinds] = {
     "whatsapp_numbers": MAYBE_LIST,
     "delivery_delay": NUMBER,
     "delivery_error": TEXT,
+    "whatsapp_delivery_error": TEXT,
+    "report_by_webhook": FLAG,
 }
 """The attributes of an account that can be set, and their types."""
 
@@ -91,6 +96,12 @@ async def set_account(sim: Simulator, given: Arguments) -> Any:
 async def remove_account(sim: Simulator, given: Arguments) -> Any:
     """Remove an account: its key is unknown from then on."""
     sim.remove_account(_account(sim, given["key"]).key)
+    return {}
+
+
+async def revoke_tokens(sim: Simulator, given: Arguments) -> Any:
+    """End all living OAuth2 tokens of an account."""
+    _account(sim, given["key"]).revoke_tokens()
     return {}
 
 

@@ -89,6 +89,7 @@ CONTROLS = (
     Control("GET", "/_control/accounts", commands.list_accounts),
     Control("POST", "/_control/accounts", commands.set_account, required=_KEY, optional=commands.SETTINGS),
     Control("DELETE", "/_control/accounts", commands.remove_account, required=_KEY),
+    Control("DELETE", "/_control/tokens", commands.revoke_tokens, required=_KEY),
     Control(
         "POST",
         "/_control/receive",
@@ -135,7 +136,13 @@ CONTROLS = (
         "/_control/phones",
         commands.set_phone,
         required=_SID,
-        optional={"label": TEXT, "battery": WHOLE, "version": TEXT, "online": FLAG, "last_seen": NUMBER},
+        optional={
+            "label": TEXT,
+            "battery": MAYBE_WHOLE,
+            "version": TEXT,
+            "online": FLAG,
+            "last_seen": NUMBER,
+        },
     ),
     Control("DELETE", "/_control/phones", commands.remove_phone, required=_SID),
     Control(

@@ -12,8 +12,11 @@ type Json = dict[str, Any] | list[Any]
 type TimeDress = Literal["seconds", "milliseconds", "compact", "compact_ms", "naive", "iso", "unreadable"]
 type NumberDress = Literal["given", "plus", "plain", "zeros", "integer"]
 type ListShape = Literal["result", "top", "sms"]
-type PhoneDress = Literal["sid", "sIdentifiant", "sIdentifiantPhone"]
+type PhoneDress = Literal["sid", "sIdentifiant", "sIdentifiantPhone", "bare", "keyed"]
 type ErrorDress = Literal["documented", "number", "string", "word", "null"]
+type CheckDress = Literal["flag", "contact", "result", "data", "status", "vague"]
+type DeleteDress = Literal["count", "result", "not_found", "bad_request"]
+type TokenDress = Literal["documented", "bare", "string"]
 type Problem = Literal["none", "unauthorised", "offline", "expired"]
 
 _ERRORS: dict[ErrorDress, dict[Problem, int | str | None]] = {
@@ -80,6 +83,21 @@ def time_fields(dress: TimeDress, timestamp: float, zone: tzinfo) -> dict[str, i
             return {"timestamp_unix": value, "time_received": value}
 
 
+def call_times(dress: TimeDress, timestamp: float, zone: tzinfo) -> dict[str, int | str]:
+    """Return the time keys of an incoming or outgoing call, which are in UTC as far as they can be.
+
+    As in `time_fields`, `seconds` is the documented row and no other dress leaves a key to fall back on.
+    """
+    match dress:
+        case "seconds":
+            return {"call_datetime_utc": naive(timestamp, UTC), "call_date_ms": int(timestamp * 1000)}
+        case "naive" | "compact" | "compact_ms":
+            return {"call_datetime_utc": _TIMES[dress](timestamp, UTC)}
+        case _:
+            value = _TIMES[dress](timestamp, zone)
+            return {"call_datetime_utc": value, "call_date_ms": value}
+
+
 def bare_number(number: str) -> str:
     """Return a number without `+` or `00`."""
     return number[1:] if number.startswith("+") else number.removeprefix("00")
@@ -108,11 +126,48 @@ def shape_rows(shape: ListShape, rows: list[dict[str, Any]], error: int | str | 
             return rows
 
 
+def shape_check(dress: CheckDress, number: str, known: bool) -> Json:
+    """Return the answer of `/whatsapp/checknumber/`."""
+    word = "yes" if known else "no"
+    match dress:
+        case "flag":
+            return {"success": True, "number": number, "on_whatsapp": known}
+        case "contact":
+            return {"success": True, "contact_found_on_whatsapp": word}
+        case "result":
+            return {"result": {"error": 0, "exists": "1" if known else "0"}}
+        case "data":
+            return {"success": True, "data": [{"number": number, "whatsapp": word}]}
+        case "status":
+            return {"success": True, "status": "valid" if known else "invalid"}
+        case "vague":
+            return {"success": True, "note": "request processed"}
+
+
+def shape_token(dress: TokenDress, token: str, seconds: float) -> Json:
+    """Return the answer of `/oauth2/token`: all of it, the token alone, or its life as text."""
+    if dress == "bare":
+        return {"access_token": token}
+    life = int(seconds)
+    return {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": str(life) if dress == "string" else life,
+    }
+
+
+def shape_phones(dress: PhoneDress, items: list[dict[str, Any]]) -> Json:
+    """Return the items of `/gateway/mobile/list/`: a list, or an object keyed by position."""
+    return {str(place): item for place, item in enumerate(items)} if dress == "keyed" else items
+
+
 def dress_phone(dress: PhoneDress, phone: Phone, zone: tzinfo) -> dict[str, Any]:
     """Return an item of `/gateway/mobile/list/`: key names and the values' types change together."""
     seen = time.time() if phone.online else phone.last_seen
     match dress:
-        case "sid":
+        case "bare":
+            return {"sid": phone.sid, "label": phone.label}
+        case "sid" | "keyed":
             return {
                 "sid": phone.sid,
                 "label": phone.label,
@@ -125,7 +180,7 @@ def dress_phone(dress: PhoneDress, phone: Phone, zone: tzinfo) -> dict[str, Any]
             return {
                 "sIdentifiant": phone.sid,
                 "name": phone.label,
-                "battery_level": str(phone.battery),
+                "battery_level": "" if phone.battery is None else str(phone.battery),
                 "app_version": phone.version,
                 "last_seen": int(seen),
                 "connected": "1" if phone.online else "0",
@@ -134,7 +189,7 @@ def dress_phone(dress: PhoneDress, phone: Phone, zone: tzinfo) -> dict[str, Any]
             return {
                 "sIdentifiantPhone": phone.sid,
                 "name": phone.label,
-                "battery": f"{phone.battery}%",
+                "battery": None if phone.battery is None else f"{phone.battery}%",
                 "app_version": phone.version,
                 "last_seen": local_iso(seen, zone),
                 "status": "online" if phone.online else "offline",

@@ -1,20 +1,16 @@
-"""Receiving: SMS and their deletion, and WhatsApp's time-limited window."""
+"""Receiving: SMS and their deletion."""
 
-import time
 from typing import Any
 
 from .account import Account
 from .dresses import Json, dress_number, error_value, shape_rows, time_fields
 from .records import Fields, ReceivedSms, SentMessage
-from .refusals import integer, no, required
-
-WHATSAPP_WINDOW = 300
-"""How long a synchronisation lets WhatsApp messages be read, in seconds."""
+from .refusals import Refusal, integer, no, required
 
 
 def received_sms(account: Account, fields: Fields) -> Json:
     """`GET /getsms/`: received SMS, of which the asked-for second itself is left out."""
-    after = integer(fields, "after_timestamp_unix", -1)
+    after = integer(fields, "after_timestamp_unix", -1, low=None)
     sid = fields.get("sIdentifiantPhone")
     unread = fields.get("onlyunread") == "yes"
     rows = [
@@ -48,7 +44,22 @@ def delete_sms(account: Account, fields: Fields) -> Json:
     found = [row for row in log if row.guid == guid and not row.deleted]
     for row in found:
         row.deleted = True
-    return {"success": True, "deleted": len(found)}
+    return _deleted(account, len(found))
+
+
+def _deleted(account: Account, count: int) -> Json:
+    """Return how many messages were deleted; raises Refusal where none was and the account's dress minds that."""
+    match account.delete_dress:
+        case "result" if count:
+            return {"result": {"error": error_value(account.error_dress, "none"), "deleted": str(count)}}
+        case "result":
+            raise Refusal(200, {"result": {"error": "unknown_guid", "note": "unknown message"}})
+        case "not_found" if not count:
+            raise no(404, "unknown_guid")
+        case "bad_request" if not count:
+            raise no(400, "invalid_guid")
+        case _:
+            return {"success": True, "deleted": count}
 
 
 def _row(account: Account, row: ReceivedSms) -> dict[str, Any]:
@@ -60,45 +71,4 @@ def _row(account: Account, row: ReceivedSms) -> dict[str, Any]:
         **time_fields(account.time_dress, row.timestamp, account.time_zone),
         "sIdentifiantPhone": row.sid,
         "alias": None,
-    }
-
-
-def whatsapp_active(account: Account, fields: Fields) -> Json:
-    """`GET /getwa/active/`: switch reading WhatsApp on or off; without `statut` it toggles."""
-    match fields.get("statut"):
-        case "1":
-            account.whatsapp_active = True
-        case "0":
-            account.whatsapp_active = False
-        case None:
-            account.whatsapp_active = not account.whatsapp_active
-        case _:
-            raise no(400, "invalid_statut")
-    note = "reading is on" if account.whatsapp_active else "reading is off"
-    return {"success": True, "read_message_active": int(account.whatsapp_active), "status_note": note}
-
-
-def whatsapp_open(account: Account, _fields: Fields) -> Json:
-    """`GET /getwa/synchronisation/`: open the window in which messages can be read."""
-    if not account.whatsapp_active:
-        raise no(400, "whatsapp_not_active")
-    account.whatsapp_open_until = time.time() + WHATSAPP_WINDOW
-    return {"success": True, "seconds": WHATSAPP_WINDOW}
-
-
-def received_whatsapp(account: Account, _fields: Fields) -> Json:
-    """`GET /getwa/`: WhatsApp messages, none while the window is shut."""
-    is_open = account.whatsapp_active and time.time() < account.whatsapp_open_until
-    rows = [
-        {
-            "guid": row.guid,
-            "number": dress_number(account.number_dress, row.number),
-            "contact_name": row.contact_name,
-            "message": row.message,
-            **time_fields(account.time_dress, row.timestamp, account.time_zone),
-        }
-        for row in (account.whatsapp if is_open else [])
-    ]
-    return {
-        "result": {"error": error_value(account.error_dress, "none", documented="string"), "messages": rows}
     }

@@ -25,11 +25,14 @@ class ApiRequest(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Phone:
-    """A phone that runs the app. `battery` is in percent, `last_seen` in Unix seconds and used while offline."""
+    """A phone that runs the app.
+
+    `battery` is in percent, None where the phone does not tell; `last_seen` is in Unix seconds and used while offline.
+    """
 
     sid: str
     label: str = "Phone"
-    battery: int = 80
+    battery: int | None = 80
     version: str = "9.1.0"
     online: bool = True
     last_seen: float = field(default_factory=time.time)
@@ -51,9 +54,10 @@ class ReceivedSms:
 
 @dataclass(slots=True, kw_only=True)
 class SentMessage:
-    """A message that the service took. `fields` is the form exactly as it came, `at` and `due` are Unix seconds.
+    """A message that the service took. `fields` is the form exactly as it came, all times are Unix seconds.
 
-    From `due` on the phone has sent it, or failed when `error` is set; `error_api` is the cloud's own error.
+    `scheduled` is when it was asked to go out, None for at once. From `due` on the phone has sent it, or failed when
+    `error` is set; `error_api` is the cloud's own error.
     """
 
     fields: Fields
@@ -65,7 +69,13 @@ class SentMessage:
     error: str = ""
     error_api: str = ""
     attempts: int = 1
+    scheduled: int | None = None
     deleted: bool = False
+
+    @property
+    def recipient(self) -> str:
+        """The number it goes to: a `+` that was not encoded arrived as a space."""
+        return self.fields["recipients"].strip()
 
     @property
     def status(self) -> Literal["accepted", "sent", "failed"]:
@@ -110,3 +120,4 @@ class Notification:
     title: str
     message: str
     at: float
+    type: str = "notification"

@@ -1,8 +1,10 @@
 """Who may come in, and how the service says no."""
 
 from collections.abc import Mapping
+from datetime import datetime, tzinfo
 import hmac
 import math
+import re
 import time
 from typing import Any
 
@@ -12,6 +14,8 @@ from .account import Account, Dialect
 from .dresses import ErrorDress, Json, Problem, error_value
 from .records import Fields
 
+# No number of the service is longer, and Python reads no endless ones.
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
 _WORDS: dict[Problem, str] = {"unauthorised": "invalid_apikey", "expired": "api_expired"}
 
 
@@ -37,17 +41,43 @@ def required(fields: Fields, name: str) -> str:
     return fields[name]
 
 
-def integer(fields: Fields, name: str, default: int, *, low: int = 0, high: int | None = None) -> int:
+def unwilling(error: str) -> Refusal:
+    """Return a refusal with status 200, of parameters that are well-formed but of no use."""
+    return no(200, error)
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that a text is, None where it is none."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def integer(fields: Fields, name: str, default: int, *, low: int | None = 0, high: int | None = None) -> int:
     """Return a whole number within its limits; 400 `invalid_<name>` otherwise."""
     text = fields.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()):
-        raise no(400, f"invalid_{name}")
-    value = int(text)
-    if value < low or (high is not None and value > high):
+    value = whole(text)
+    if value is None or (low is not None and value < low) or (high is not None and value > high):
         raise no(400, f"invalid_{name}")
     return value
+
+
+def moment(fields: Fields, name: str, zone: tzinfo, *, end: bool = False) -> float | None:
+    """Return a date or date and time of the account's zone in Unix seconds; a bare end date counts whole.
+
+    None without the parameter, 400 `invalid_<name>` for what is no date.
+    """
+    text = fields.get(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise no(400, f"invalid_{name}") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    whole_day = 86400 if end and len(text) == 10 else 0
+    return found.timestamp() + whole_day
 
 
 def refuse(dialect: Dialect, dress: ErrorDress, problem: Problem) -> Refusal:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from .account import Account
 from .dresses import Json, bare_number, dress_number, error_value, local_iso, naive, utc_z
 from .records import Channel, Fields, Phone, SentMessage, new_guid
-from .refusals import Refusal, integer, required
+from .refusals import Refusal, integer, required, whole
 
 _NUMBER = re.compile(r"(\+|00)?[0-9]{3,15}")
 _ALLOWED = {
@@ -21,13 +21,15 @@ _ALLOWED = {
     "pdf_with_image": ("yes", "no"),
     "url_media_shorted": ("yes", "no"),
 }
+_FLAGS = {"1": True, "yes": True, "0": False, "no": False}
 # Above this a "Unix seconds" value is milliseconds.
 _LATEST = 10_000_000_000
 
 
 def send(account: Account, fields: Fields) -> Json:
-    """`POST /sendsms/`: take a message, or say in a note why not."""
-    recipient = required(fields, "recipients")
+    """`/sendsms/`: take a message, or say in a note why not."""
+    # Whoever does not encode its + sends a space.
+    recipient = required(fields, "recipients").strip()
     message = required(fields, "message")
     if not message.strip():
         raise _not_sent(account, "message is empty")
@@ -45,11 +47,13 @@ def send(account: Account, fields: Fields) -> Json:
         guid=new_guid(),
         at=now,
         channel=channel,
-        due=max(scheduled, now + account.delivery_delay),
+        due=max(scheduled or 0, now + account.delivery_delay),
+        scheduled=scheduled,
         sid=phone.sid,
-        error=account.delivery_error,
+        error=account.phone_error(channel),
     )
     account.sent.append(sent)
+    _have_reported(account, sent)
     return _receipt(account, sent, "scheduled" if scheduled else "sent by mobile")
 
 
@@ -72,11 +76,21 @@ def sent_log(account: Account, fields: Fields) -> Json:
         rows = [message for message in rows if _matches(message, keyword)]
     if before := integer(fields, "before", 0):
         rows = [message for message in rows if message.at < before]
-    if fields.get("error_api") in ("1", "yes"):
-        rows = [message for message in rows if message.error_api]
-    if fields.get("error_mobile") in ("1", "yes"):
-        rows = [message for message in rows if message.status == "failed" and message.error]
+    if (wanted := _FLAGS.get(fields.get("error_api", ""))) is not None:
+        rows = [message for message in rows if bool(message.error_api) is wanted]
+    if (wanted := _FLAGS.get(fields.get("error_mobile", ""))) is not None:
+        rows = [message for message in rows if (message.status == "failed" and bool(message.error)) is wanted]
     return {"result": {"sms": [_row(account, message) for message in rows]}}
+
+
+def sent_by_hand(_account: Account, _fields: Fields) -> Json:
+    """`GET /log/sent/frommobile/`: what was sent on a phone by hand, which here is nothing."""
+    return {"result": {"error": "0", "sms": []}}
+
+
+def _have_reported(account: Account, sent: SentMessage) -> None:
+    if account.report_by_webhook:
+        account.to_report.append(sent)
 
 
 def _not_sent(account: Account, note: str) -> Refusal:
@@ -120,16 +134,17 @@ def _check_media(account: Account, fields: Fields, channel: Channel) -> None:
         raise _not_sent(account, "url_media must be a public https address")
 
 
-def _schedule(account: Account, fields: Fields, now: float) -> int:
-    """Return the asked time in Unix seconds, 0 for at once."""
+def _schedule(account: Account, fields: Fields, now: float) -> int | None:
+    """Return the asked time in Unix seconds, None for at once."""
     text = fields.get("schedule_timestamp")
     if not text:
-        return 0
-    if not (text.isascii() and text.isdecimal()) or int(text) > _LATEST:
+        return None
+    moment = whole(text)
+    if moment is None or moment > _LATEST:
         raise _not_sent(account, "schedule_timestamp must be Unix seconds")
-    if int(text) < now - 60:
+    if moment < now - 60:
         raise _not_sent(account, "schedule_timestamp is in the past")
-    return int(text)
+    return moment
 
 
 def _phone(account: Account, sid: str | None) -> Phone:
@@ -178,15 +193,16 @@ def _again(account: Account, fields: Fields, channel: Channel) -> Json:
     if sent.status != "failed":
         raise _not_sent(account, "message has no error status")
     sent.sid = _phone(account, fields.get("sIdentifiant")).sid
-    sent.error, sent.error_api = account.delivery_error, ""
+    sent.error, sent.error_api = account.phone_error(sent.channel), ""
     sent.attempts += 1
     sent.due = time.time() + account.delivery_delay
+    _have_reported(account, sent)
     return _receipt(account, sent, "sent by mobile")
 
 
 def _matches(message: SentMessage, keyword: str) -> bool:
-    recipient, text = message.fields["recipients"], message.fields["message"]
-    return bare_number(keyword) in recipient or keyword.lower() in text.lower()
+    text = message.fields["message"]
+    return bare_number(keyword) in message.recipient or keyword.lower() in text.lower()
 
 
 def _row(account: Account, message: SentMessage) -> dict[str, Any]:
@@ -195,11 +211,12 @@ def _row(account: Account, message: SentMessage) -> dict[str, Any]:
     return {
         "id": account.sent.index(message) + 1,
         "guid": message.guid,
-        "number": dress_number(account.number_dress, message.fields["recipients"]),
+        "number": dress_number(account.number_dress, message.recipient),
         "message": message.fields["message"],
         "timestamp_unix": int(message.at),
         "date": text[:10],
         "hour": text[11:],
+        "schedule_timestamp": message.scheduled,
         "sIdentifiantPhone": message.sid,
         "send_from_mobile": "1" if done == "sent" else "0",
         "send_from_mobile_erreur": message.error if done == "failed" else "",

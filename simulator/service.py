@@ -1,37 +1,48 @@
 """The service itself: its routes, and the door that every request passes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 import secrets
 import time
 
 from aiohttp import hdrs, web
 
-from . import phones, receiving, sending
+from . import notifications, phones, receiving, sending, whatsapp
 from .account import Account, Dialect
-from .dresses import Json
+from .dresses import Json, shape_token
 from .faults import Faults
 from .records import ApiRequest, Fields
-from .refusals import Refusal, bearer, check_pace, client_owner, no, refuse, required, token_owner
+from .refusals import Refusal, bearer, check_pace, client_owner, no, refuse, required, token_owner, unwilling
+from .reporting import Reporter
 
 type Endpoint = Callable[[Account, Fields], Json]
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+
+def _no_mailbox(_account: Account, _fields: Fields) -> Json:
+    """`/sendemail/` and `/getemail/`: no account here has a mailbox."""
+    raise unwilling("unknown_mailbox")
+
+
 ENDPOINTS: dict[str, tuple[Endpoint, tuple[str, ...]]] = {
-    "/sendsms/": (sending.send, ("POST",)),
+    "/sendsms/": (sending.send, ("GET", "POST")),
     "/resend/": (sending.resend, ("GET", "POST")),
     "/resendwa/": (sending.resend_whatsapp, ("GET", "POST")),
     "/log/sent/sms/": (sending.sent_log, ("GET",)),
+    "/log/sent/frommobile/": (sending.sent_by_hand, ("GET",)),
     "/getsms/": (receiving.received_sms, ("GET",)),
     "/deletesms/": (receiving.delete_sms, ("GET", "POST")),
     "/gateway/mobile/list/": (phones.mobile_list, ("GET",)),
     "/call/missed/list/": (phones.missed_calls, ("GET",)),
     "/call/incoming/list/": (phones.incoming_calls, ("GET",)),
     "/call/outgoing/list/": (phones.outgoing_calls, ("GET",)),
-    "/notification/send": (phones.notify, ("POST",)),
-    "/whatsapp/checknumber/": (phones.check_whatsapp, ("GET",)),
-    "/getwa/active/": (receiving.whatsapp_active, ("GET",)),
-    "/getwa/synchronisation/": (receiving.whatsapp_open, ("GET",)),
-    "/getwa/": (receiving.received_whatsapp, ("GET",)),
+    "/notification/send": (notifications.notify, ("POST",)),
+    "/notification/list/": (notifications.history, ("GET",)),
+    "/whatsapp/checknumber/": (whatsapp.check_number, ("GET",)),
+    "/getwa/active/": (whatsapp.activate, ("GET",)),
+    "/getwa/synchronisation/": (whatsapp.synchronise, ("GET",)),
+    "/getwa/": (whatsapp.received, ("GET",)),
+    "/sendemail/": (_no_mailbox, ("POST",)),
+    "/getemail/": (_no_mailbox, ("GET",)),
 }
 TOKEN_PATH = "/oauth2/token"  # a path, not a token
 CONTROL = "/_control/"
@@ -46,6 +57,7 @@ class Service:
         self.accounts: dict[str, Account] = {}
         self.requests: list[ApiRequest] = []
         self.faults = Faults()
+        self.reporter = Reporter()
         self.dialect: Dialect = "status"
         """How a key that no account has is refused."""
         self.vague_phone_list = False
@@ -58,6 +70,8 @@ class Service:
             handler = self._handler(path, endpoint)
             for method in methods:
                 app.router.add_route(method, path, handler)
+                if path.endswith("/"):
+                    app.router.add_route(method, path.rstrip("/"), _add_slash)
         app.router.add_post(TOKEN_PATH, self._token)
         return app
 
@@ -76,27 +90,32 @@ class Service:
                 return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
             except web.HTTPException as error:
                 kept = {name: value for name, value in error.headers.items() if name == hdrs.ALLOW}
-                return web.Response(text=error.text, status=error.status, headers=kept)
+                body = {"success": False, "error": error.reason.lower().replace(" ", "_")}
+                return web.json_response(body, status=error.status, headers=kept)
 
         fault = self.faults.take(request.path)
         return await (self.faults.apply(fault, request, answer) if fault else answer())
 
     def _handler(self, path: str, endpoint: Endpoint) -> Handler:
         async def handle(request: web.Request) -> web.Response:
-            fields = request[_FIELDS]
-            return web.json_response(endpoint(self._admit(path, request.headers, fields), fields))
+            account = self._admit(path, request, request[_FIELDS])
+            body = endpoint(account, request[_FIELDS])
+            self.reporter.watch(account)
+            return web.json_response(body)
 
         return handle
 
-    def _admit(self, path: str, headers: Mapping[str, str], fields: Fields) -> Account:
+    def _admit(self, path: str, request: web.Request, fields: Fields) -> Account:
         """Return the account that asks; raises Refusal where it may not."""
-        token = bearer(headers)
+        token = bearer(request.headers)
         if token is not None:
             account = token_owner(self.accounts, token)
             if account is None:
                 raise no(401, "invalid_token")
         else:
             account = self.accounts.get(required(fields, "apikey"))
+            # A form has to have a key, but that of the query is as good.
+            account = account or self.accounts.get(request.query.get("apikey", ""))
             if account is None or account.state == "unknown":
                 raise self._stranger(path, account)
         if account.state == "expired":
@@ -125,9 +144,7 @@ class Service:
             raise no(401, "invalid_client")
         token = secrets.token_urlsafe(24)
         account.tokens[token] = time.time() + account.token_seconds
-        return web.json_response(
-            {"access_token": token, "token_type": "Bearer", "expires_in": int(account.token_seconds)}
-        )
+        return web.json_response(shape_token(account.token_dress, token, account.token_seconds))
 
     def _note(self, request: web.Request, fields: Fields) -> None:
         noted = ApiRequest(request.method, request.path, fields)
@@ -147,12 +164,23 @@ def _dialect(path: str, dialect: Dialect) -> Dialect:
     return "status" if path.startswith("/call/") else dialect
 
 
+async def _add_slash(request: web.Request) -> web.Response:
+    """Send who forgot the slash there: a GET arrives whole, of a POST the form is lost."""
+    query = request.rel_url.raw_query_string
+    place = f"{request.rel_url.raw_path}/{f'?{query}' if query else ''}"
+    return web.Response(status=301, headers={hdrs.LOCATION: place})
+
+
 async def _read_fields(request: web.Request) -> Fields:
     """Return the query of a GET, the form of a POST; what is no form has no fields."""
     if request.method != "POST":
         return dict(request.query)
     try:
         form = await request.post()
-    except ValueError:
+    except ValueError, LookupError:
         return {}
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    # The one parameter that the service's own clients put beside a form.
+    if "waonly" in request.query:
+        fields.setdefault("waonly", request.query["waonly"])
+    return fields

@@ -56,6 +56,7 @@ class Simulator(Service):
         if self._runner is None:
             return
         self.faults.stopping.set()
+        await self.reporter.stop()
         runner, self._runner, self._url = self._runner, None, None
         await runner.cleanup()
 
@@ -100,6 +101,10 @@ class Simulator(Service):
         self.requests.clear()
         for account in self.accounts.values():
             account.forget()
+
+    async def reported(self) -> None:
+        """Wait until every report that is due by now has been posted (`report_by_webhook`)."""
+        await self.reporter.reported()
 
     async def deliver(self, account: Account, row: ReceivedSms) -> int:
         """Post webhook V1; return the HTTP status, 0 where nobody answered within 10 s."""

@@ -75,10 +75,10 @@ def whatsapp_data(row: WhatsAppMessage) -> dict[str, Any]:
 
 
 def report_data(sent: SentMessage) -> dict[str, Any]:
-    """Return the data of V2's status types, as `sms.mobile.sent` and `sms.failed`."""
+    """Return the data of V2's status types, as `sms.sent`, `sms.failed` and WhatsApp's."""
     return {
         "guid": sent.guid,
-        "recipient": sent.fields["recipients"],
+        "recipient": sent.recipient,
         "error": sent.error or sent.error_api or None,
     }
 

@@ -76,8 +76,22 @@ async def test_method_and_slash(api: Api, account: Account, path: str, method: s
     wrong = "PUT" if len(ENDPOINTS[path][1]) == 2 else {"GET": "POST", "POST": "GET"}[method]
     answer = await api.ask(wrong, path, apikey=KEY)
     assert answer.status == 405 and method in answer.headers["Allow"]
-    other = f"{path}/" if path == "/notification/send" else path.rstrip("/")
-    assert (await api.ask(method, other, apikey=KEY)).status == 404
+    assert answer.json == {"success": False, "error": "method_not_allowed"}
+    if path == "/notification/send":
+        answer = await api.ask(method, f"{path}/", apikey=KEY)
+        assert (answer.status, answer.json) == (404, {"success": False, "error": "not_found"})
+        return
+    async with api.session.request(
+        method, path.rstrip("/"), params={"apikey": KEY, "message": "a b&c"}, allow_redirects=False
+    ) as response:
+        assert response.status == 301
+        assert response.headers["Location"] == f"{path}?apikey={KEY}&message=a+b%26c"
+
+
+async def test_a_post_without_the_slash_loses_its_form(api: Api, account: Account) -> None:
+    answer = await api.post("/sendsms", recipients="+36301234567", message="x")
+    assert (answer.status, answer.json["error"]) == (400, "missing_apikey")
+    assert not account.sent
 
 
 async def test_a_post_has_its_key_in_the_form(api: Api, account: Account) -> None:

@@ -108,6 +108,7 @@ async def test_sent_and_its_fate(api: Api, account: Account, receiver: Receiver)
     (sent,) = (await api.control("GET", "sent", key=KEY)).json
     assert sent["fields"] == {"apikey": KEY, "recipients": NUMBER, "message": "hello", "extra": "x"}
     assert (sent["guid"], sent["channel"], sent["status"]) == (guid, "sms", "sent")
+    assert sent["scheduled"] is None and sent["due"] == sent["at"]
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error="NO_SERVICE", deliver=True)
     assert (answer.json["status"], answer.json["delivered_status"]) == ("failed", 200)
     event = json.loads(receiver.bodies[0])
@@ -118,6 +119,17 @@ async def test_sent_and_its_fate(api: Api, account: Account, receiver: Receiver)
     assert (answer.json["error"], answer.json["error_api"]) == ("NO_SERVICE", "refused")
     await api.control("POST", "sent", key=KEY, guid=guid, error="", error_api="", deliver=True)
     assert json.loads(receiver.bodies[1])["type"] == "sms.mobile.sent"
+
+
+async def test_what_is_scheduled(api: Api, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_800_000_000
+    monkeypatch.setattr("time.time", lambda: float(now))
+    await api.send(schedule_timestamp=str(now + 60))
+    (sent,) = (await api.control("GET", "sent", key=KEY)).json
+    assert (sent["scheduled"], sent["due"], sent["status"]) == (now + 60, now + 60, "accepted")
+    now += 60
+    (sent,) = (await api.control("GET", "sent", key=KEY)).json
+    assert sent["status"] == "sent"
 
 
 async def test_requests(api: Api, sim: Simulator, account: Account) -> None:
@@ -156,6 +168,8 @@ async def test_phones(api: Api, account: Account) -> None:
         "online": True,
         "last_seen": 1,
     }
+    changed = await api.control("POST", "phones", key=KEY, sid="second", battery=None)
+    assert changed.json["battery"] is None
     assert (await api.control("DELETE", "phones", key=KEY, sid="phone-1")).status == 200
     assert [phone.sid for phone in account.phones] == ["second"]
     assert (await api.control("DELETE", "phones", key=KEY, sid="phone-1")).status == 400

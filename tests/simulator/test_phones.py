@@ -9,7 +9,7 @@ import pytest
 
 from simulator import Account, Phone
 
-from .conftest import NUMBER, Api
+from .conftest import KEY, NUMBER, Api
 
 AT = 1768900500.25
 
@@ -96,11 +96,22 @@ async def test_calls(api: Api, account: Account, direction: Any) -> None:
         "call_date_ms": 1768900500250,
         "duration_sec": 61,
     }
-    assert (await api.get(path, limit="1")).json["rows"] == [newest]
+    assert (await api.get(path, limit="1")).json == {"success": True, "count": 1, "rows": [newest]}
     assert (await api.get(path, limit="1", offset="1")).json["rows"] == [oldest]
     assert (await api.get(path, sort_dir="asc")).json["rows"] == [oldest, newest]
     for wanted in ("anna", "3630123"):
         assert (await api.get(path, q=wanted)).json["rows"] == [oldest]
+
+
+@pytest.mark.parametrize(("direction", "usual"), [("missed", 100), ("incoming", 50), ("outgoing", 50)])
+async def test_without_a_limit(api: Api, account: Account, direction: Any, usual: int) -> None:
+    for minute in range(usual + 1):
+        account.add_call(direction, NUMBER, at=AT + 60 * minute)
+    answer = await api.get(f"/call/{direction}/list/", offset="0")
+    rows = answer.json["data" if direction == "missed" else "rows"]
+    assert len(rows) == answer.json["count"] == usual
+    if direction == "missed":
+        assert (answer.json["offset"], answer.json["limit"]) == (0, usual)
 
 
 @pytest.mark.parametrize(("path", "most"), [("missed", 500), ("incoming", 200), ("outgoing", 200)])
@@ -151,16 +162,65 @@ async def test_calls_come_late(api: Api, account: Account, monkeypatch: pytest.M
 
 async def test_notifications(api: Api, account: Account) -> None:
     push = {"sid": "phone-1", "title": "Door", "message": "Open"}
-    assert (await api.post("/notification/send", **push)).json == {"success": True, "id": 1}
-    assert (await api.post("/notification/send", **push)).json == {"success": True, "id": 2}
-    assert (account.notifications[0].title, account.notifications[0].message) == ("Door", "Open")
-    assert (await api.post("/notification/send", **push | {"sid": "x"})).json["error"] == "unknown_sid"
+    for place in (1, 2):
+        assert (await api.post("/notification/send", **push)).json == {
+            "success": True,
+            "message": "notification created",
+            "id": place,
+            "apikey": KEY,
+            "sid": "phone-1",
+        }
+    first = account.notifications[0]
+    assert (first.title, first.message, first.type) == ("Door", "Open", "notification")
+    for wrong, error in (({"sid": "x"}, "unknown_sid"), ({"sid": ""}, "unknown_sid")):
+        answer = await api.post("/notification/send", **push | wrong)
+        assert (answer.status, answer.json) == (200, {"success": False, "error": error})
     account.phones[0].online = False
     assert (await api.post("/notification/send", **push)).json["error"] == "phone_offline"
-    for name in push:
+    for name in ("sid", "message"):
         fields = {key: value for key, value in push.items() if key != name}
         answer = await api.post("/notification/send", **fields)
         assert (answer.status, answer.json["error"]) == (400, f"missing_{name}")
+
+
+async def test_a_notification_needs_no_title(api: Api, account: Account) -> None:
+    for title in ({}, {"title": ""}):
+        assert (await api.post("/notification/send", sid="phone-1", message="Open", **title)).json["success"]
+    await api.post("/notification/send", sid="phone-1", message="Open", type="alert")
+    assert [sent.title for sent in account.notifications] == ["Notification"] * 3
+    assert [sent.type for sent in account.notifications] == ["notification", "notification", "alert"]
+
+
+async def test_the_history_of_notifications(
+    api: Api, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.time_zone = ZoneInfo("Europe/Budapest")
+    account.phones.append(Phone(sid="second"))
+    now = AT
+    monkeypatch.setattr("time.time", lambda: now)
+    await api.post("/notification/send", sid="phone-1", message="one", title="Door")
+    now += 86400
+    await api.post("/notification/send", sid="second", message="two")
+    rows = (await api.get("/notification/list/")).json["data"]
+    assert [row["id"] for row in rows] == [2, 1]
+    assert rows[1] == {
+        "id": 1,
+        "sid": "phone-1",
+        "title": "Door",
+        "message": "one",
+        "type": "notification",
+        "distribued": 1,
+        "date": "2026-01-20 10:15:00",
+    }
+
+    async def found(**fields: str) -> list[int]:
+        return [row["id"] for row in (await api.get("/notification/list/", **fields)).json["data"]]
+
+    assert await found(sidentifiant="second", distribued="1") == [2]
+    assert await found(distribued="0") == []
+    assert await found(date_start="2026-01-21") == [2]
+    assert await found(date_start="2026-01-20", date_end="2026-01-20") == [1]
+    assert (await api.get("/notification/list/", distribued="2")).status == 400
 
 
 async def test_who_is_on_whatsapp(api: Api, account: Account) -> None:
@@ -169,5 +229,6 @@ async def test_who_is_on_whatsapp(api: Api, account: Account) -> None:
     assert (await api.get(path, recipients="36301")).json["on_whatsapp"] is True
     assert (await api.get(path, recipients="36302")).json["on_whatsapp"] is False
     for wrong in ("+36301", "0036301", "anna", ""):
-        assert (await api.get(path, recipients=wrong)).json["error"] == "invalid_recipients"
+        answer = await api.get(path, recipients=wrong)
+        assert (answer.status, answer.json) == (200, {"success": False, "error": "invalid_recipients"})
     assert (await api.get(path)).json["error"] == "missing_recipients"

@@ -112,7 +112,8 @@ async def test_after_is_exclusive_and_of_whole_seconds(api: Api, account: Accoun
     ]
     assert [row["message"] for row in await listed(api, after_timestamp_unix="100")] == ["101.0"]
     assert len(await listed(api, after_timestamp_unix="0")) == len(await listed(api)) == 4
-    for wrong in ("-1", "1.5", "now"):
+    assert len(await listed(api, after_timestamp_unix="-1")) == 4
+    for wrong in ("1.5", "now", "--1", "٣", "9" * 5000):
         answer = await api.get("/getsms/", after_timestamp_unix=wrong)
         assert (answer.status, answer.json["error"]) == (400, "invalid_after_timestamp_unix")
     account.newest_first = True
@@ -150,22 +151,37 @@ async def test_whatsapp_has_a_window(api: Api, account: Account, monkeypatch: py
     monkeypatch.setattr("time.time", lambda: now)
     account.receive_whatsapp("36301234567", "hi", contact_name="Anna", guid="wa")
 
-    async def read() -> list[str]:
-        return [row["guid"] for row in (await api.get("/getwa/")).json["result"]["messages"]]
+    async def read(**fields: str) -> list[str]:
+        return [row["guid"] for row in (await api.get("/getwa/", **fields)).json["result"]["messages"]]
 
-    assert (await api.get("/getwa/synchronisation/")).json["error"] == "whatsapp_not_active"
+    answer = await api.get("/getwa/synchronisation/")
+    assert (answer.status, answer.json["error"]) == (200, "whatsapp_not_active")
+    assert answer.json["expire_at"] == answer.json["expire_at_unix"] == ""
     answer = await api.get("/getwa/active/", statut="1")
     assert answer.json == {"success": True, "read_message_active": 1, "status_note": "reading is on"}
     assert await read() == []
-    assert (await api.get("/getwa/synchronisation/")).json["success"] is True
+    answer = await api.get("/getwa/synchronisation/")
+    assert answer.json == {
+        "error": "0",
+        "messages": "messages can be read now",
+        "expire_at": "2026-01-20 09:20:00",
+        "expire_at_unix": "1768900800",
+    }
     now += 299
     assert await read() == ["wa"]
+    assert await read(before=str(int(AT) + 1), date="2026-01-20", message_type="text") == ["wa"]
+    for others in ({"before": str(int(AT))}, {"date": "2026-01-19"}, {"message_type": "audio"}):
+        assert await read(**others) == []
+    for wrong in ({"before": "noon"}, {"date": "today"}, {"message_type": "video"}):
+        answer = await api.get("/getwa/", **wrong)
+        assert (answer.status, answer.json["error"]) == (400, f"invalid_{next(iter(wrong))}")
     now += 1
     assert await read() == []
 
 
-async def test_whatsapp_toggles_without_statut(api: Api, account: Account) -> None:
-    states = [(await api.get("/getwa/active/")).json["read_message_active"] for _ in range(3)]
+@pytest.mark.parametrize("toggle", [{}, {"statut": "x"}])
+async def test_whatsapp_toggles_without_statut(api: Api, account: Account, toggle: dict[str, str]) -> None:
+    states = [(await api.get("/getwa/active/", **toggle)).json["read_message_active"] for _ in range(3)]
     assert states == [1, 0, 1]
     states = [(await api.get("/getwa/active/", statut=to)).json["read_message_active"] for to in "1100"]
     assert states == [1, 1, 0, 0]

@@ -95,6 +95,7 @@ async def test_numbers_that_are_taken(api: Api, account: Account, number: str) -
         "+36-30",
         "++3630",
         "٣٦٣٠١٢",
+        "  ",
     ],
 )
 async def test_numbers_that_are_not(api: Api, account: Account, number: str) -> None:
@@ -117,8 +118,11 @@ async def test_numbers_that_are_not(api: Api, account: Account, number: str) -> 
         ({"url_media": "https://example.com/a.jpg"}, "WhatsApp only"),
         ({"sendwa": "1", "url_media": "http://example.com/a.jpg"}, "https"),
         ({"sendwa": "1", "url_media": "https://"}, "https"),
+        ({"waonly": "yes", "recipients": "36301", "url_media": "http://example.com/a.jpg"}, "https"),
         ({"schedule_timestamp": "tomorrow"}, "Unix seconds"),
         ({"schedule_timestamp": "1900000000000"}, "Unix seconds"),
+        ({"schedule_timestamp": "9" * 5000}, "Unix seconds"),
+        ({"schedule_timestamp": "-5"}, "past"),
         ({"schedule_timestamp": "1000000000"}, "past"),
     ],
 )
@@ -189,10 +193,39 @@ class TestLog:
         monkeypatch.setattr("time.time", lambda: now)
         account.delivery_delay = 10
         await api.send()
-        await api.send(schedule_timestamp=str(int(now) + 100))
+        result = (await api.send(schedule_timestamp=str(int(now) + 100))).json["result"]
+        assert (result["sent"], result["note"]) == ("1", "scheduled")
+        assert [row["schedule_timestamp"] for row in await self.log(api)] == [int(now) + 100, None]
         for passed, states in ((9, ["0", "0"]), (1, ["0", "1"]), (89, ["0", "1"]), (1, ["1", "1"])):
             now += passed
             assert [row["send_from_mobile"] for row in await self.log(api)] == states
+
+    async def test_scheduled_and_failed(
+        self, api: Api, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 1_800_000_000.0
+        monkeypatch.setattr("time.time", lambda: now)
+        account.delivery_error = "NO_SERVICE"
+        guid = (await api.send(schedule_timestamp=str(int(now) + 100))).json["result"]["id"]
+        (row,) = await self.log(api)
+        assert (row["send_from_mobile"], row["send_from_mobile_erreur"]) == ("0", "")
+        assert "no error" in refused(await api.post("/resend/", guid=guid))
+        now += 100
+        (row,) = await self.log(api)
+        assert (row["send_from_mobile"], row["send_from_mobile_erreur"]) == ("0", "NO_SERVICE")
+
+    async def test_only_whatsapp_fails(self, api: Api, account: Account) -> None:
+        account.whatsapp_delivery_error = "NO_WHATSAPP"
+        await api.send()
+        await api.send(sendwa="1")
+        await api.send(waonly="yes", recipients="36301")
+        assert [sent.status for sent in account.sent] == ["sent", "sent", "failed"]
+        assert account.sent[2].error == "NO_WHATSAPP"
+        assert (await api.post("/resendwa/", guid=account.sent[2].guid)).json["result"]["sent"] == "1"
+        assert account.sent[2].error == "NO_WHATSAPP"
+        account.whatsapp_delivery_error, account.delivery_error = "", "NO_SERVICE"
+        await api.post("/resendwa/", guid=account.sent[2].guid)
+        assert account.sent[2].error == "NO_SERVICE"
 
     async def test_failed_and_sent_again(self, api: Api, account: Account) -> None:
         account.delivery_error = "NO_SERVICE"
@@ -227,7 +260,10 @@ class TestLog:
         assert [row["number"] for row in await self.log(api, keyword="+36302")] == ["+36302"]
         assert [row["number"] for row in await self.log(api, guid_message=first.guid)] == ["+36301"]
         assert [row["number"] for row in await self.log(api, error_mobile="1")] == ["+36302"]
+        assert [row["number"] for row in await self.log(api, error_mobile="0")] == ["+36303", "+36301"]
         assert [row["number"] for row in await self.log(api, error_api="1")] == ["+36303"]
+        assert [row["number"] for row in await self.log(api, error_api="0")] == ["+36302", "+36301"]
+        assert [row["number"] for row in await self.log(api, error_api="0", error_mobile="0")] == ["+36301"]
         assert [row["number"] for row in await self.log(api, before=str(int(second.at) - 1))] == ["+36301"]
         await api.post("/deletesms/", guid=third.guid)
         assert len(await self.log(api)) == 2 and len(account.sent) == 3
