@@ -8,11 +8,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from custom_components.smsmobileapi.api import ApiKey, SmsMobileApiClient, SmsMobileApiError, client as module
-from simulator import Simulator
+from custom_components.smsmobileapi.api import (
+    ApiKey,
+    ClientCredentials,
+    SmsMobileApiClient,
+    SmsMobileApiError,
+    client as module,
+)
+from simulator import Account, Simulator
 from tests.conftest import KEY
 
-from .secrecy import assert_no_secret
+from .secrecy import CLIENT_ID, CLIENT_SECRET, assert_no_secret
 from .wire import Wire
 
 type Impatient = Callable[..., AbstractContextManager[None]]
@@ -46,6 +52,32 @@ async def wire() -> AsyncIterator[Wire]:
 def wired(session: aiohttp.ClientSession, wire: Wire) -> SmsMobileApiClient:
     """A client of the wire."""
     return SmsMobileApiClient(session, ApiKey(KEY), wire.url)
+
+
+@pytest.fixture
+def credentials() -> ClientCredentials:
+    """An OAuth2 client."""
+    return ClientCredentials(CLIENT_ID, CLIENT_SECRET)
+
+
+@pytest.fixture
+def oauth_client(
+    session: aiohttp.ClientSession,
+    simulator: Simulator,
+    service_account: Account,
+    credentials: ClientCredentials,
+) -> SmsMobileApiClient:
+    """A client of the simulator, with tokens."""
+    service_account.client_id, service_account.client_secret = CLIENT_ID, CLIENT_SECRET
+    return SmsMobileApiClient(session, credentials, simulator.url)
+
+
+@pytest.fixture
+def oauth_wired(
+    session: aiohttp.ClientSession, wire: Wire, credentials: ClientCredentials
+) -> SmsMobileApiClient:
+    """A client of the wire, with tokens."""
+    return SmsMobileApiClient(session, credentials, wire.url)
 
 
 @pytest.fixture

@@ -13,8 +13,27 @@ BARE = NUMBER.removeprefix("+")
 # No port and no address in memory looks like this.
 CODE = "82q53"
 TEXT = f"Zoé, the front door opens with {CODE} & a smile"
+CLIENT_ID = "client-51c07"
+CLIENT_SECRET = "s3cr3t/5e+41=f0"
+TOKEN = "t0k3n.9d-27~e1"
+SID = "sid-7f31a9"
 
-SECRETS = (KEY, BARE, TEXT, TEXT[:14], CODE, quote(TEXT), quote_plus(TEXT), ascii(TEXT)[1:-1])
+SECRETS = (
+    KEY,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    quote(CLIENT_SECRET),
+    quote_plus(CLIENT_SECRET),
+    TOKEN,
+    SID,
+    BARE,
+    TEXT,
+    TEXT[:14],
+    CODE,
+    quote(TEXT),
+    quote_plus(TEXT),
+    ascii(TEXT)[1:-1],
+)
 # What the other end writes about us is its own business.
 _OTHER_END = ("simulator", "aiohttp.access", "aiohttp.server", "aiohttp.web")
 

@@ -13,7 +13,7 @@ from custom_components.smsmobileapi.api import (
     OutcomeUnknown,
     SmsMobileApiClient,
     UnexpectedAnswer,
-    client as module,
+    exchange as module,
 )
 from tests.conftest import KEY
 

@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from custom_components.smsmobileapi.api import DEFAULT_URL, ApiKey, Channel, SmsMobileApiClient, Source
+from custom_components.smsmobileapi.api import (
+    DEFAULT_URL,
+    ApiKey,
+    Channel,
+    OutgoingMessage,
+    SmsMobileApiClient,
+    Source,
+)
 from simulator import Account, Simulator
 from simulator.dresses import ListShape, NumberDress, TimeDress
 from tests.conftest import KEY
@@ -32,7 +39,7 @@ class TestRequests:
     @pytest.mark.parametrize("recipient", [NUMBER, "1770"])
     async def test_an_sms(self, wire: Wire, wired: SmsMobileApiClient, recipient: str) -> None:
         wire.say(SENT)
-        await wired.send_message(recipient=recipient, text=TEXT, channel=Channel.SMS)
+        await wired.send_message(OutgoingMessage(recipient=recipient, text=TEXT, channel=Channel.SMS))
         (seen,) = wire.seen
         assert (seen.method, seen.path) == ("POST", "/sendsms/")
         assert sorted(seen.form) == [
@@ -47,7 +54,7 @@ class TestRequests:
         self, wire: Wire, wired: SmsMobileApiClient
     ) -> None:
         wire.say(SENT)
-        await wired.send_message(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP)
+        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
         (seen,) = wire.seen
         assert (seen.method, seen.path) == ("POST", "/sendsms/")
         assert sorted(seen.form) == [
@@ -65,7 +72,7 @@ class TestRequests:
         self, wire: Wire, wired: SmsMobileApiClient, channel: Channel
     ) -> None:
         wire.say(SENT)
-        await wired.send_message(recipient=NUMBER, text=TEXT, channel=channel)
+        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
         (seen,) = wire.seen
         assert seen.query == []
         assert seen.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
@@ -114,7 +121,7 @@ class TestRequests:
     ) -> None:
         client = SmsMobileApiClient(session, ApiKey(key), wire.url)
         wire.say(SENT)
-        await client.send_message(recipient=NUMBER, text=TEXT, channel=Channel.SMS)
+        await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
         wire.say([])
         await client.received_messages(after=None, zone=UTC)
         assert ("apikey", key) in wire.seen[0].form
@@ -134,7 +141,7 @@ class TestSending:
     async def test_a_sent_message_has_the_id_of_the_service(
         self, client: SmsMobileApiClient, service_account: Account, channel: Channel
     ) -> None:
-        sent = await client.send_message(recipient=NUMBER, text=TEXT, channel=channel)
+        sent = await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
         (taken,) = service_account.sent
         assert sent.message_id == taken.guid
         assert taken.channel == channel.value
@@ -145,7 +152,7 @@ class TestSending:
     async def test_a_text_arrives_as_it_was_written(
         self, client: SmsMobileApiClient, service_account: Account, text: str
     ) -> None:
-        await client.send_message(recipient=NUMBER, text=text, channel=Channel.SMS)
+        await client.send_message(OutgoingMessage(recipient=NUMBER, text=text, channel=Channel.SMS))
         assert service_account.sent[0].fields["message"] == text
 
     @pytest.mark.parametrize("message_id", ["c319d3b35e8f", 17])
@@ -153,13 +160,13 @@ class TestSending:
         self, wire: Wire, wired: SmsMobileApiClient, message_id: object
     ) -> None:
         wire.say({"result": {**SENT["result"], "id": message_id}})
-        sent = await wired.send_message(recipient=NUMBER, text=TEXT, channel=Channel.SMS)
+        sent = await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
         assert sent.message_id == str(message_id)
 
     @pytest.mark.parametrize("error", [0, "0", "", None])
     async def test_no_error_in_any_dress(self, wire: Wire, wired: SmsMobileApiClient, error: object) -> None:
         wire.say({"result": {**SENT["result"], "error": error}})
-        await wired.send_message(recipient=NUMBER, text=TEXT, channel=Channel.SMS)
+        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
 
 
 class TestReceiving:
@@ -252,5 +259,5 @@ class TestSecrets:
         await client.prove_credentials()
         await client.received_messages(after=None, zone=UTC)
         for channel in Channel:
-            await client.send_message(recipient=NUMBER, text=TEXT, channel=channel)
+            await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
         assert not any(secrets_in(line) for line in logged(caplog.records))

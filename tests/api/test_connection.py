@@ -15,6 +15,7 @@ from custom_components.smsmobileapi.api import (
     Channel,
     NotReachable,
     OutcomeUnknown,
+    OutgoingMessage,
     SmsMobileApiClient,
 )
 from simulator import Simulator
@@ -100,7 +101,9 @@ class TestNoConnection:
         self, client: SmsMobileApiClient, simulator: Simulator, failure_of: FailureOf, text: str
     ) -> None:
         """Half an emoji, as a template that cuts a text leaves it: it never left, so its outcome is known."""
-        error = await failure_of(client.send_message(recipient=NUMBER, text=text, channel=Channel.SMS))
+        error = await failure_of(
+            client.send_message(OutgoingMessage(recipient=NUMBER, text=text, channel=Channel.SMS))
+        )
         assert not simulator.requests
         assert not isinstance(error, OutcomeUnknown)
 

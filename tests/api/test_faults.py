@@ -25,7 +25,7 @@ from simulator import Account, Simulator
 from simulator.faults import KINDS
 
 from .conftest import FailureOf, Impatient
-from .methods import METHODS
+from .methods import METHODS, OTHERS
 from .wire import Wire
 
 type Outcome = type[SmsMobileApiError] | None
@@ -121,6 +121,35 @@ async def test_fault(
     if not isinstance(error, OutcomeUnknown):
         assert not service_account.sent
     if method in ("sms", "whatsapp"):
+        assert len(simulator.requests) == 1
+
+
+@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize(
+    ("kind", "options", "outcome"),
+    [
+        pytest.param(kind, options, outcome, id=f"{kind}-{options}")
+        for kind, options, _, _, outcome in TABLE
+        # What is no answer to a send may be one to another question.
+        if outcome and kind not in ("nonsense", "big") and options != {"status": 404}
+    ],
+)
+async def test_fault_of_the_others(
+    client: SmsMobileApiClient,
+    simulator: Simulator,
+    service_account: Account,
+    failure_of: FailureOf,
+    impatient: Impatient,
+    kind: str,
+    options: dict[str, Any],
+    outcome: type[SmsMobileApiError],
+    method: str,
+) -> None:
+    simulator.fault("*", kind, count=9, **options)
+    with impatient() if options is LATE else nullcontext():
+        assert type(await failure_of(OTHERS[method](client))) is outcome
+    # aiohttp repeats a GET whose connection broke, and never a POST.
+    if method in ("resend", "delete", "push"):
         assert len(simulator.requests) == 1
 
 

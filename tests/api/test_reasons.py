@@ -4,10 +4,11 @@ from collections.abc import Callable
 import html
 import re
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from custom_components.smsmobileapi.api import Channel, Refused, SmsMobileApiClient
+from custom_components.smsmobileapi.api import Channel, OutgoingMessage, Refused, SmsMobileApiClient
 from tests.conftest import KEY
 
 from .conftest import FailureOf
@@ -35,7 +36,7 @@ class TestReasons:
         """Return what is passed on of a note, which `failure_of` has checked for secrets."""
         wire.say({"result": {"error": 0, "sent": "0", "note": words}})
         message = {"recipient": NUMBER, "text": TEXT, "channel": Channel.SMS, **sent}
-        error = await failure_of(client.send_message(**message))
+        error = await failure_of(client.send_message(OutgoingMessage(**message)))
         assert type(error) is Refused
         return error.reason
 
@@ -66,7 +67,9 @@ class TestReasons:
         words: str,
     ) -> None:
         wire.say(self.BEARERS[bearer](words))
-        error = await failure_of(wired.send_message(recipient=NUMBER, text=TEXT, channel=channel))
+        error = await failure_of(
+            wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+        )
         assert isinstance(error, Refused)
         assert "…" in error.reason
         # Cut off within a secret is still a part of one.
@@ -105,8 +108,10 @@ class TestReasons:
             TEXT.replace("é", "e"),
             TEXT.replace("é", "?"),
             ascii(TEXT)[1:-1],
+            quote(TEXT),
+            quote_plus(TEXT),
         ],
-        ids=["cut", "capitals", "HTML", "blanks", "plain", "question mark", "escapes"],
+        ids=["cut", "capitals", "HTML", "blanks", "plain", "question mark", "escapes", "address", "form"],
     )
     async def test_no_reason_repeats_the_text_in_other_words(
         self, wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf, echo: str

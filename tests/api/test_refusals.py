@@ -1,5 +1,6 @@
 """The service's two dialects of no, and what of its reasons may be passed on."""
 
+import contextlib
 from datetime import UTC
 import math
 from typing import Any, get_args
@@ -12,6 +13,8 @@ from custom_components.smsmobileapi.api import (
     Channel,
     InvalidCredentials,
     OutcomeUnknown,
+    OutgoingMessage,
+    PhoneOffline,
     RateLimited,
     Refused,
     SmsMobileApiClient,
@@ -19,13 +22,12 @@ from custom_components.smsmobileapi.api import (
     SubscriptionExpired,
     UnexpectedAnswer,
 )
-from custom_components.smsmobileapi.api.errors import PhoneOffline
 from simulator import Account, Simulator
 from simulator.account import Dialect, State
 from simulator.dresses import ErrorDress
 
 from .conftest import FailureOf
-from .methods import METHODS
+from .methods import METHODS, OTHERS
 from .secrecy import NUMBER, TEXT
 from .wire import Wire
 
@@ -107,7 +109,9 @@ class TestStates:
         """However the error is written (API.md: a number, a numeric string or a word)."""
         service_account.error_dress = dress
         service_account.phones[0].online = False
-        error = await failure_of(client.send_message(recipient=NUMBER, text=TEXT, channel=channel))
+        error = await failure_of(
+            client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+        )
         assert type(error) is PhoneOffline
         assert error.code == "phone_offline"
         assert not service_account.sent
@@ -124,7 +128,9 @@ class TestStates:
     ) -> None:
         service_account.error_dress, service_account.refused_sent = dress, sent
         service_account.whatsapp_numbers = set()
-        error = await failure_of(client.send_message(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
+        error = await failure_of(
+            client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
+        )
         assert type(error) is Refused
         assert error.reason == str(error) == "number is not on WhatsApp"
         assert error.placeholders == {"reason": "number is not on WhatsApp"}
@@ -146,6 +152,14 @@ ANSWERS: list[tuple[int, Any, type[SmsMobileApiError]]] = [
     (200, {"result": {"error": 0, "sent": False}}, Refused),
     (200, {"result": {"error": 0, "sent": "No"}}, Refused),
     (200, {"result": {"sent": "0", "note": None}}, Refused),
+    (200, {"result": {"error": 0, "sent": "0", "note": "mobile is not connected"}}, PhoneOffline),
+    (200, {"result": {"error": "phone_not_connected"}}, PhoneOffline),
+    (200, {"result": {"error": 0, "sent": "0", "note": "mobile is not connected to WhatsApp"}}, Refused),
+    (200, {"success": True, "sent": "0"}, Refused),
+    # An error may be an object.
+    (400, {"error": {"code": "invalid_apikey", "message": "no"}}, InvalidCredentials),
+    (400, {"error": {"message": "no credit"}}, Refused),
+    (400, {"error": ["no credit"]}, Refused),
     # Not accepted stays that when there is an id.
     (200, {"result": {"error": 0, "sent": "0", "id": "c319d3b35e8f"}}, Refused),
     (200, {"success": False, "error": "api_expired"}, SubscriptionExpired),
@@ -190,6 +204,43 @@ async def test_the_answer_to_a_send(
 ) -> None:
     wire.say(answer, status=status)
     assert type(await failure_of(METHODS["sms"](wired))) is expected
+
+
+async def test_a_note_of_a_message_that_was_taken_is_no_refusal(
+    wire: Wire, wired: SmsMobileApiClient
+) -> None:
+    """It is sent once the phone is back: whoever takes it for refused sends it twice."""
+    note = "mobile is offline, will be sent later"
+    wire.say({"result": {"error": 0, "sent": "1", "id": "c319d3b35e8f", "note": note}})
+    await METHODS["sms"](wired)
+
+
+async def test_the_reason_within_an_error_is_passed_on(
+    wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf
+) -> None:
+    wire.say({"error": {"code": 17, "message": "no credit"}}, status=400)
+    assert str(await failure_of(METHODS["sms"](wired))) == "no credit"
+
+
+@pytest.mark.parametrize("nested", [b"[" * 60_000 + b"]" * 60_000, b'{"a":' * 60_000 + b"1" + b"}" * 60_000])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"error": %b}',
+        b'{"result": %b}',
+        b'{"success": true, "items": %b}',
+        b'{"connected_now": %b, "items": [{"sid": 1}]}',
+        b'{"rows": [{"number": 1, "duration_sec": %b}]}',
+    ],
+)
+@pytest.mark.parametrize("method", [*METHODS, *OTHERS])
+async def test_no_depth_is_too_deep(
+    wire: Wire, wired: SmsMobileApiClient, method: str, frame: bytes, nested: bytes
+) -> None:
+    """As deep as the parser goes: what reads the answer must not be the one to fail."""
+    wire.say(frame % nested)
+    with contextlib.suppress(SmsMobileApiError):
+        await (METHODS | OTHERS)[method](wired)
 
 
 @pytest.mark.parametrize(

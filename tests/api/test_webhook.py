@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given, settings, strategies as st
 import pytest
 
-from custom_components.smsmobileapi.api import Channel, NotAMessage, ReceivedMessage, Source, parse_body
+from custom_components.smsmobileapi.api import (
+    Call,
+    Channel,
+    NotAMessage,
+    ReceivedMessage,
+    Source,
+    WebhookEvent,
+    parse_body,
+)
 
 from .secrecy import BARE, NUMBER, TEXT, secrets_in
 
@@ -216,3 +224,23 @@ def test_whoever_writes_anything_at_any_time_is_heard(number: object, message: s
     """With a number and a text it is a message, whatever else is wrong with it."""
     raw = json.dumps({"number": f"x{number}", "message": message, "timestamp_unix": time}).encode()
     assert is_sound(raw)
+
+
+@pytest.mark.parametrize(
+    ("call_at", "occurred_at"),
+    [
+        ("2026-09-23 12:00:00", "2026-09-23T12:00:00Z"),
+        ("2026-09-23T12:00:00", "2026-09-23T12:00:03Z"),
+        ("2026-09-23 14:00:00", "2026-09-23T12:00:00Z"),
+        ("2026-09-23 14:00:00", None),
+        ("2026-09-23T12:00:00Z", "2026-09-23T20:00:00Z"),
+        ("2026-09-23T14:00:00+02:00", "whenever"),
+    ],
+)
+def test_a_time_without_zone_is_the_one_nearer_to_the_event(call_at: str, occurred_at: str | None) -> None:
+    """Some of the service's times are UTC and don't say so; a call that is listed, too, must not be told twice."""
+    data = {"guid": "g-1", "number": NUMBER, "call_at": call_at}
+    event = {"id": "e-1", "type": "call.missed", "data": data, "occurred_at": occurred_at}
+    arrival = parse_body(json.dumps(event).encode(), zone=BUDAPEST, arrived=ARRIVED)
+    assert isinstance(arrival, WebhookEvent) and isinstance(arrival.content, Call)
+    assert arrival.content.started_at == datetime(2026, 9, 23, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ class SmsMobileApiError(Exception):
 
 
 class InvalidCredentials(SmsMobileApiError):
-    """The key is missing or unknown: ask the user for another one."""
+    """The key, client or token is missing, unknown or no longer good: ask the user for another one."""
 
     code = "invalid_auth"
 
@@ -64,10 +64,20 @@ class PhoneOffline(Refused):
     code = "phone_offline"
 
 
+class ClientRefused(Refused):
+    """The service gives the OAuth2 client no token: what was to be signed was never sent."""
+
+
 class NotReachable(SmsMobileApiError):
     """The request was not taken: it can be repeated without harm."""
 
     code = "cannot_connect"
+
+
+class NoToken(NotReachable):
+    """Something answered, but gave no token to sign with: what was to be signed was never sent."""
+
+    code = "no_token"
 
 
 class OutcomeUnknown(SmsMobileApiError):

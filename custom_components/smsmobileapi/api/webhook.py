@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 import hashlib
 import hmac
 import json
 from typing import Any, Final
 
-from .models import Call, NotAMessage, ReceivedMessage, Source, StatusReport, text_of
+from .calls import Call
+from .models import NotAMessage, ReceivedMessage, Source
+from .rows import text_of
+from .sending import StatusReport
+from .times import parse_time
 
 SIGNATURE_HEADER: Final = "X-SMSMobileAPI-Signature"
 TIMESTAMP_HEADER: Final = "X-SMSMobileAPI-Timestamp"
@@ -67,6 +71,7 @@ def _event(row: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Webhoo
     kind, data, event_id = text_of(row, "type"), row["data"], text_of(row, "id")
     if not kind or not event_id or not isinstance(data, Mapping):
         raise NotAMessage("no event")
+    zone = _zone_of(row, data, zone)
     content: ReceivedMessage | Call | StatusReport | None = None
     if kind in _MESSAGES:
         content = ReceivedMessage.from_event(kind, data, zone=zone, arrived=arrived)
@@ -75,3 +80,16 @@ def _event(row: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Webhoo
     elif kind in _REPORTS:
         content = StatusReport.from_event(kind, data)
     return WebhookEvent(event_id=event_id, content=content)
+
+
+def _zone_of(row: Mapping[str, Any], data: Mapping[str, Any], zone: tzinfo) -> tzinfo:
+    """Return the zone of the data's times that have none.
+
+    They were seen to be UTC (S) and may be local (G): whichever is nearer to when the event occurred, which has a zone (D).
+    """
+    occurred = parse_time(row.get("occurred_at"), UTC)
+    for name in ("received_at", "call_at"):
+        local, utc = parse_time(data.get(name), zone), parse_time(data.get(name), UTC)
+        if occurred and local and utc and abs(utc - occurred) < abs(local - occurred):
+            return UTC
+    return zone
