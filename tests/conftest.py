@@ -54,6 +54,35 @@ def _private_things_stay_out_of_our_log() -> Iterator[None]:
     assert [line for line in collector.shown if PRIVATE.search(line)] == []
 
 
+# What Home Assistant says of an integration that uses what it should not, or no longer.
+MISUSE = re.compile(
+    r"Detected |deprecated|will be removed|will stop working|bug report|report it|report this"
+)
+
+
+class MisuseCollector(logging.Handler):
+    """Keeps what others than we ourselves warn of, where they name us."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        if DOMAIN in said and MISUSE.search(said) and not record.name.startswith(OUR_LOG):
+            self.said.append(said)
+
+
+@pytest.fixture(autouse=True)
+def misuse() -> Iterator[MisuseCollector]:
+    """Hold for whatever a test does: Home Assistant does not complain of how it is used."""
+    collector = MisuseCollector()
+    logging.getLogger().addHandler(collector)
+    yield collector
+    logging.getLogger().removeHandler(collector)
+    assert collector.said == []
+
+
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait in milliseconds where a home waits in seconds."""
@@ -83,11 +112,15 @@ async def home(hass: HomeAssistant) -> HomeAssistant:
     return hass
 
 
-async def add_account(hass: HomeAssistant, simulator: Simulator, key: str = KEY) -> SmsMobileApiConfigEntry:
-    """Add an account as a user does."""
+async def add_account(
+    hass: HomeAssistant, simulator: Simulator, key: str = KEY, **client: str
+) -> SmsMobileApiConfigEntry:
+    """Add an account as a user does: by its key, or by a client_id and client_secret."""
     flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    kind, credentials = ("oauth2", client) if client else ("api_key", {"api_key": key})
+    flow = await hass.config_entries.flow.async_configure(flow["flow_id"], {"next_step_id": kind})
     flow = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {"api_key": key, "server": {"url": simulator.url}}
+        flow["flow_id"], {**credentials, "server": {"url": simulator.url}}
     )
     assert flow["type"] is FlowResultType.FORM, flow
     assert not flow["errors"], flow["errors"]
@@ -99,14 +132,19 @@ async def add_account(hass: HomeAssistant, simulator: Simulator, key: str = KEY)
 
 
 async def add_contact(
-    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, name: str, number: str, channel: str = "sms"
+    hass: HomeAssistant,
+    entry: SmsMobileApiConfigEntry,
+    name: str,
+    number: str,
+    channel: str = "sms",
+    **more: str,
 ) -> str:
-    """Add a contact as a user does; return its id."""
+    """Add a contact as a user does, with the phone and SIM that are given; return its id."""
     flow = await hass.config_entries.subentries.async_init(
         (entry.entry_id, "contact"), context={"source": SOURCE_USER}
     )
     flow = await hass.config_entries.subentries.async_configure(
-        flow["flow_id"], {"name": name, "number": number, "channel": channel}
+        flow["flow_id"], {"name": name, "number": number, "channel": channel, **more}
     )
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
     await settle(hass)

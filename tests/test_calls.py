@@ -105,14 +105,17 @@ async def test_calls_are_no_messages(
     assert counter and counter.state == "0"
 
 
-async def test_calls_without_an_id_are_told_by_number_and_second(
+async def test_calls_without_an_id_are_told_by_number_and_time(
     client: Client, path: str, calls: Calls
 ) -> None:
     changes: list[dict[str, object]] = [
         {},
         {"number": "0036 30 123 4567"},
         {"call_at": "2026-09-23T14:00:00+02:00"},
+        # Rounded otherwise.
         {"call_at": "2026-09-23T12:00:01Z"},
+        {"call_at": "2026-09-23T11:59:59Z"},
+        {"call_at": "2026-09-23T12:00:03Z"},
         {"number": "+36301234568"},
         {"number": None},
     ]
@@ -146,7 +149,9 @@ async def test_calls_without_an_id_are_told_by_number_and_second(
         # More than Home Assistant can show.
         ({"duration_seconds": 10**30}, {"duration": None}),
         ({"duration_seconds": "9" * 5000}, {"duration": None}),
-        ({"call_at": "20260923120000"}, {"started_at": "2026-09-23T10:00:00+00:00"}),
+        # The event is of 12:00 UTC: the one is UTC, the other the home's.
+        ({"call_at": "20260923120000"}, {"started_at": "2026-09-23T12:00:00+00:00"}),
+        ({"call_at": "20260923140000"}, {"started_at": "2026-09-23T12:00:00+00:00"}),
         ({"call_at": "soon"}, {"number": ANNA}),
         ({"call_at": "\ud800"}, {"number": ANNA}),
         ({"call_at": None, "guid": None}, {"number": ANNA}),

@@ -9,16 +9,21 @@ from aiohttp.test_utils import TestClient
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
+)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.const import DOMAIN
-from simulator import Account, Simulator
+from custom_components.smsmobileapi.phones import devices_of
+from simulator import Account, Phone, Simulator
 
-from .conftest import EXTERNAL_URL, KEY, add_contact, settle
+from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
 from .test_webhook_v2 import SECRET, call, event, post, set_secret, sms, whatsapp
 
 ANNA = "+36301234567"
@@ -26,6 +31,7 @@ BEN = "+36207654321"
 UNSAID = {
     KEY, SECRET, "Zp3", "0123456789", EXTERNAL_URL, "example.net", "127.0.0.1", "http", ANNA, ANNA[1:], "301234567",
     BEN, BEN[1:], "207654321", "Anna", "Ben", "a secret text", "secret text", "g-secret-id", "phone-1", "NO_SERVICE",
+    "client-0123456789", "secret-0123456789abcdef",
 }  # fmt: skip
 
 type Client = TestClient[Any, Any]
@@ -64,6 +70,7 @@ async def test_a_new_account(
     found = await diagnostics(home, hass_client, account)
     assert names(found) == {
         "contacts",
+        "credentials",
         "has_country",
         "has_signing_secret",
         "is_test_server",
@@ -76,16 +83,19 @@ async def test_a_new_account(
         "outbox.limit_resumes_at",
         "outbox.pending_reports",
         "outbox.sent_in_a_day",
+        "phones",
         "poll.interval_seconds",
         "poll.last_error",
         "poll.last_success",
         "poll.succeeded",
         "webhook.has_address",
+        "webhook.has_brought_call",
         "webhook.is_proved",
         "webhook.misses_today",
     }
     assert found["has_country"] is found["is_test_server"] is found["webhook"]["has_address"] is True
     assert found["has_signing_secret"] is found["webhook"]["is_proved"] is False
+    assert found["credentials"] == "api_key"
     assert found["poll"]["succeeded"] is True
     assert found["poll"]["interval_seconds"] == 60
     assert found["inbox"]["is_open"] is True
@@ -99,8 +109,11 @@ async def test_nothing_private_is_in_it_whatever_happened(
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
-    await add_contact(home, account, "Anna", ANNA)
+    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms", phone="phone-1", sim="2")
+    await add_contact(home, account, "Taxi", "1234")
     await set_secret(home, account, SECRET)
+    service_account.phones[0].label = "Anna's phone"
+    service_account.phones.append(Phone(sid="phone-1-b", label="Ben", online=False, last_seen=1_790_000_000))
     # Before the server is up, which takes no new pages then.
     assert await async_setup_component(home, "diagnostics", {})
     client = await hass_client_no_auth()
@@ -121,6 +134,11 @@ async def test_nothing_private_is_in_it_whatever_happened(
         await post(client, path, event("sms.received", sms("a secret text")), {}) == HTTPStatus.UNAUTHORIZED
     )
     service_account.receive(number=ANNA, message="a secret text by poll", guid="g-secret-id-6")
+    service_account.add_call("incoming", BEN, name="Ben")
+    account.runtime_data.coordinator._phones_at = account.runtime_data.coordinator._calls_at = None
+    await poll(home, account)
+    service_account.phones.pop()
+    account.runtime_data.coordinator._phones_at = None
     await poll(home, account)
     # It goes out, and does not.
     await send(home)
@@ -138,20 +156,38 @@ async def test_nothing_private_is_in_it_whatever_happened(
     simulator.fault("/getsms/", "nonsense", body={"success": False, "error": f"a secret text {KEY} {ANNA}"})
     await poll(home, account)
     found = await diagnostics(home, hass_client, account)
-    assert found["inbox"]["counts"] == {
+    counts = found["inbox"]["counts"]
+    assert counts.pop("known") > 0
+    assert counts == {
         "sms by webhook": 1,
         "whatsapp by webhook": 1,
         "call by webhook": 1,
         "ignored": 1,
         "sms by poll": 1,
+        "call by poll": 1,
     }
     assert found["has_signing_secret"] is True
-    assert found["contacts"] == 1
+    assert found["contacts"] == [
+        {"channel": "whatsapp_else_sms", "has_phone": True, "is_short_code": False, "sim": 2},
+        {"channel": "sms", "has_phone": False, "is_short_code": True, "sim": None},
+    ]
+    online, gone = found["phones"]
+    assert online.pop("last_seen")
+    assert online == {"app_version": "9.1.0", "battery": 80, "is_listed": True, "is_online": True}
+    assert gone == {
+        "app_version": "9.1.0",
+        "battery": None,
+        "is_listed": False,
+        "is_online": False,
+        "last_seen": "2026-09-21T14:13:20+00:00",
+    }
     assert found["outbox"]["counts"]["accepted"] >= 1
     assert found["outbox"]["counts"]["Refused"] >= 1
     assert found["poll"]["succeeded"] is False
     assert found["poll"]["last_error"] == "UpdateFailed"
     assert found["webhook"]["is_proved"] is True
+    # The poll had to bring one.
+    assert found["webhook"]["has_brought_call"] is False
     text = json.dumps(found, ensure_ascii=False)
     assert not {unsaid for unsaid in UNSAID | {account.data["webhook_id"]} if unsaid in text}
     assert account.entry_id not in text
@@ -181,5 +217,49 @@ async def test_a_home_without_an_address(
     await home.config.async_update(external_url=None, internal_url="http://192.168.1.2:8123")
     await settle(home)
     found = await diagnostics(home, hass_client, account)
-    assert found["webhook"] == {"has_address": False, "is_proved": False, "misses_today": 0}
+    assert found["webhook"] == {
+        "has_address": False,
+        "has_brought_call": False,
+        "is_proved": False,
+        "misses_today": 0,
+    }
     assert "192.168" not in json.dumps(found)
+
+
+async def test_a_device_tells_of_itself_alone(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    service_account: Account,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    contact_id = await add_contact(home, account, "Anna", ANNA)
+    assert await async_setup_component(home, "diagnostics", {})
+    registry = dr.async_get(home)
+    of_account = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
+    of_contact = registry.async_get_device_by_identifier((DOMAIN, contact_id), account.entry_id)
+    assert of_account
+    assert of_contact
+    whole: Any = await get_diagnostics_for_device(home, hass_client, account, of_account)
+    contact: Any = await get_diagnostics_for_device(home, hass_client, account, of_contact)
+    phone: Any = await get_diagnostics_for_device(
+        home, hass_client, account, devices_of(home, account)["phone-1"]
+    )
+    assert whole == await diagnostics(home, hass_client, account)
+    assert contact == {"contact": whole["contacts"][0]}
+    assert phone == {"phone": whole["phones"][0]}
+    text = json.dumps([whole, contact, phone])
+    assert not {unsaid for unsaid in UNSAID | {contact_id, account.entry_id} if unsaid in text}
+
+
+async def test_of_client_credentials_only_the_kind_is_told(
+    home: HomeAssistant, simulator: Simulator, hass_client: ClientSessionGenerator
+) -> None:
+    client = {"client_id": "client-0123456789", "client_secret": "secret-0123456789abcdef"}
+    service_account = simulator.add_account(KEY, **client)
+    account = await add_account(home, simulator, **client)
+    found = await diagnostics(home, hass_client, account)
+    assert found["credentials"] == "oauth2"
+    text = json.dumps(found)
+    unsaid = UNSAID | {account.data["webhook_id"]} | set(service_account.tokens)
+    assert not {word for word in unsaid if word in text}
+    assert service_account.tokens

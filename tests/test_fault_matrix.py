@@ -35,17 +35,17 @@ status 401                   | reauth 0  | maybe 1      | maybe 0   | reauth   |
 status 403                   | reauth 0  | maybe 1      | maybe 0   | reauth   | reauth  | reauth  | reauth  | reauth  | later
 status 403 api_expired       | expired 0 | maybe 1      | maybe 0   | expired  | expired | expired | expired | expired | later
 status 404                   | refused 0 | maybe 1      | maybe 0   | refused  | failed  | polled  | loaded  | retry   | later
-status 429 0                 | retried 1 | found 1      | again 1   | retried  | failed  | failed  | retry   | retry   | later
-status 429 3600              | limited 0 | maybe 1      | maybe 0   | limited  | failed  | failed  | retry   | retry   | later
-status 500                   | again 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-status 500 taken             | found 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-status 502                   | again 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-status 503                   | retried 1 | found 1      | again 1   | retried  | failed  | failed  | retry   | retry   | later
-status 504 taken             | found 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
+status 429 0                 | retried 1 | found 1      | again 1   | retried  | failed  | polled  | retry   | retry   | later
+status 429 3600              | limited 0 | maybe 1      | maybe 0   | limited  | failed  | polled  | retry   | retry   | later
+status 500                   | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+status 500 taken             | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+status 502                   | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+status 503                   | retried 1 | found 1      | again 1   | retried  | failed  | polled  | retry   | retry   | later
+status 504 taken             | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
 html                         | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 html taken                   | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 html 403                     | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
-html 503                     | retried 1 | found 1      | again 1   | retried  | failed  | failed  | retry   | retry   | later
+html 503                     | retried 1 | found 1      | again 1   | retried  | failed  | polled  | retry   | retry   | later
 empty                        | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 empty taken                  | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 nonsense                     | again 1   | maybe 1      | maybe 0   | maybe    | polled  | polled  | loaded  | retry   | later
@@ -55,10 +55,10 @@ offline                      | offline 0 | maybe 1      | maybe 0   | offline  |
 expired                      | expired 0 | maybe 1      | maybe 0   | expired  | expired | expired | expired | expired | later
 big 9                        | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
 big 9 taken                  | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | loaded  | retry   | later
-cut                          | found 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-drop_before                  | again 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-drop_after                   | found 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
-hang_after                   | found 1   | maybe 1      | maybe 0   | maybe    | failed  | failed  | retry   | retry   | later
+cut                          | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+drop_before                  | again 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+drop_after                   | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
+hang_after                   | found 1   | maybe 1      | maybe 0   | maybe    | failed  | polled  | retry   | retry   | later
 """
 
 # What a word in the table stands for, where it is no kind of fault that the simulator has.
@@ -217,10 +217,11 @@ async def struck_poll(bench: Bench) -> str:
 
 
 async def struck_proof(bench: Bench) -> str:
-    """Poll when the key has to be proved again."""
-    bench.entry.runtime_data.coordinator._proved_at -= timedelta(minutes=16)
-    bench.strike(PHONES)
+    """Poll when the phones have to be listed again, which also proves the key."""
     coordinator = bench.entry.runtime_data.coordinator
+    assert coordinator._phones_at
+    coordinator._phones_at -= timedelta(minutes=16)
+    bench.strike(PHONES)
     await coordinator.async_refresh()
     await settle(bench.home)
     if bench.is_asked_for_key():

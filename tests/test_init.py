@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.const import DOMAIN
+from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Simulator
 
 from .conftest import add_contact, settle
@@ -58,7 +59,8 @@ async def test_it_polls_once_when_it_is_ready(
     simulator.reset()
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
-    assert paths(simulator) == ["/gateway/mobile/list/", "/getsms/"]
+    lists = [f"/call/{direction}/list/" for direction in ("missed", "incoming", "outgoing")]
+    assert paths(simulator) == ["/gateway/mobile/list/", "/getsms/", *lists]
 
 
 async def test_an_account_without_phones_is_ready(
@@ -183,15 +185,17 @@ async def test_the_devices_stand_behind_each_other(
     registry = dr.async_get(home)
     of_account = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
     of_contact = registry.async_get_device_by_identifier((DOMAIN, contact_id), account.entry_id)
+    of_phone = devices_of(home, account)["phone-1"]
     assert of_account and of_contact
-    assert len(dr.async_entries_for_config_entry(registry, account.entry_id)) == 2
-    assert (of_account.name, of_contact.name) == ("SMSMobileAPI", "Anna")
-    assert (of_account.model, of_contact.model) == ("Account", "Contact")
-    assert of_account.entry_type is of_contact.entry_type is DeviceEntryType.SERVICE
-    assert of_account.manufacturer == of_contact.manufacturer == "SMSMobileAPI"
-    assert of_account.via_device_id is None
-    assert of_contact.via_device_id == of_account.id
-    assert (of_account.config_subentry_id, of_contact.config_subentry_id) == (None, contact_id)
+    assert len(dr.async_entries_for_config_entry(registry, account.entry_id)) == 3
+    devices = (of_account, of_contact, of_phone)
+    assert [device.name for device in devices] == ["SMSMobileAPI", "Anna", "Phone"]
+    assert [device.model for device in devices] == ["Account", "Contact", "Phone"]
+    assert {device.manufacturer for device in devices} == {"SMSMobileAPI"}
+    # A phone is a thing.
+    assert [device.entry_type for device in devices] == [*[DeviceEntryType.SERVICE] * 2, None]
+    assert [device.via_device_id for device in devices] == [None, of_account.id, of_account.id]
+    assert [device.config_subentry_id for device in devices] == [None, contact_id, None]
 
 
 async def test_a_new_name_of_the_account_is_shown(

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 from homeassistant.components.webhook import async_generate_path
-from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState, ConfigFlowContext
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -22,6 +22,7 @@ from custom_components.smsmobileapi.const import DOMAIN
 from simulator import Account, Simulator
 
 from .conftest import KEY, add_account, add_contact, settle
+from .test_config_flow import begin, submit
 from .test_event import texts
 
 ANNA = "+36301234567"
@@ -143,7 +144,8 @@ async def test_nobody_listens_asks_or_shows(
     assert webhooks(home) == [account.data["webhook_id"]]
     await go(home, account)
     assert account.state is ConfigEntryState.NOT_LOADED
-    assert webhooks(home) == []
+    # One that is to come back has its webhook say so, or Home Assistant would say yes in its place.
+    assert webhooks(home) == ([] if account.disabled_by else [account.data["webhook_id"]])
     assert account.update_listeners == []
     # The state of a disabled entity is gone, that of an unloaded one says so.
     for entity_id in ("notify.anna", "event.anna_message", "sensor.smsmobileapi_last_message"):
@@ -174,7 +176,8 @@ async def test_a_text_that_comes_meanwhile_is_told_afterwards(
 ) -> None:
     await go(home, account)
     # Home Assistant says yes to everything that comes to a webhook that is not there.
-    assert await deliver("g-1", "meanwhile") == HTTPStatus.OK
+    answer = HTTPStatus.OK if account.disabled_by else HTTPStatus.SERVICE_UNAVAILABLE
+    assert await deliver("g-1", "meanwhile") == answer
     await settle(home)
     assert told(received) == []
     await come_back(home, account)
@@ -331,10 +334,11 @@ async def test_many_reloads_leave_one_of_each(
     await settle(home)
     assert webhooks(home) == [account.data["webhook_id"]]
     assert len(account.update_listeners) == 1
-    assert len(dr.async_entries_for_config_entry(dr.async_get(home), account.entry_id)) == 2
+    assert len(dr.async_entries_for_config_entry(dr.async_get(home), account.entry_id)) == 3
     entities = er.async_entries_for_config_entry(er.async_get(home), account.entry_id)
     assert [entity.config_subentry_id for entity in entities].count(contact_id) == 2
-    assert len(entities) == 9
+    # Eight of the account, two of the contact, four of the phone.
+    assert len(entities) == 14
     simulator.reset()
     await later(home, 2)
     assert [request.path for request in simulator.requests] == ["/getsms/"]
@@ -509,10 +513,7 @@ async def test_an_abandoned_dialog_works_while_the_cloud_is_away(
         raise TimeoutError
 
     monkeypatch.setattr(f"{CLOUD}.async_delete_cloudhook", away)
-    flow = await home.config_entries.flow.async_init(DOMAIN, context=ConfigFlowContext(source="user"))
-    flow = await home.config_entries.flow.async_configure(
-        flow["flow_id"], {"api_key": KEY, "server": {"url": simulator.url}}
-    )
+    flow = await submit(home, await begin(home), api_key=KEY, server={"url": simulator.url})
     home.config_entries.flow.async_abort(flow["flow_id"])
     await settle(home)
     assert "Traceback" not in caplog.text

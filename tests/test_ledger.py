@@ -21,15 +21,27 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.smsmobileapi import ledger as ledger_module
-from custom_components.smsmobileapi.api import ReceivedMessage, Source, WebhookEvent, parse_body
-from custom_components.smsmobileapi.const import DOMAIN, EVENT_MESSAGE_RECEIVED
+from custom_components.smsmobileapi.api import (
+    Call,
+    Direction,
+    Phone,
+    ReceivedMessage,
+    Source,
+    WebhookEvent,
+    parse_body,
+)
+from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL, EVENT_MESSAGE_RECEIVED
 from custom_components.smsmobileapi.contacts import Contacts
 from custom_components.smsmobileapi.coordinator import PollCoordinator
 from custom_components.smsmobileapi.inbox import Inbox
 from custom_components.smsmobileapi.ledger import History, Ledger, history_of, message_keys
+from custom_components.smsmobileapi.options import Options
+from custom_components.smsmobileapi.phones import Phones
 from custom_components.smsmobileapi.repairs import Issues
-from simulator import Account, ReceivedSms, sms_data
+from simulator import Account, ReceivedSms, call_data, sms_data
+from simulator.phones import incoming_calls, missed_calls, outgoing_calls
 from simulator.receiving import received_sms
+from simulator.records import Call as MadeCall
 from simulator.webhooks import v1_body
 
 from .test_webhook_v2 import event, whatsapp
@@ -40,6 +52,12 @@ DAY = 86_400
 freezegun.configure(extend_ignore_list=["hypothesis"])
 NUMBERS = count()
 
+LISTS = {
+    Direction.MISSED: missed_calls,
+    Direction.INCOMING: incoming_calls,
+    Direction.OUTGOING: outgoing_calls,
+}
+
 type Received = list[Event[dict[str, Any]]]
 
 
@@ -47,7 +65,7 @@ class Service:
     """What the service lists, without the way to it."""
 
     def __init__(self) -> None:
-        self.account = Account(key="k")
+        self.account = Account(key="k", time_zone=dt_util.get_default_time_zone())
 
     async def received_messages(self, *, after: int | None, zone: Any) -> list[ReceivedMessage]:
         """Answer as the client does."""
@@ -59,8 +77,17 @@ class Service:
         ]
         return sorted(messages, key=lambda message: message.received_at)
 
-    async def prove_credentials(self) -> None:
+    async def calls(self, direction: Direction, *, zone: Any, offset: int, limit: int) -> list[Call]:
+        """Answer as the client does."""
+        fields = {"offset": str(offset), "limit": str(limit)}
+        answer: Any = LISTS[direction](self.account, fields)
+        now = dt_util.utcnow()
+        rows = answer["data" if direction is Direction.MISSED else "rows"]
+        return [Call.from_api(row, direction=direction, zone=zone, arrived=now) for row in rows]
+
+    async def prove_credentials(self, *, zone: Any) -> list[Phone]:
         """Know the account."""
+        return []
 
 
 class Runtime:
@@ -69,17 +96,23 @@ class Runtime:
     def __init__(self, hass: HomeAssistant, entry: MockConfigEntry, service: Service) -> None:
         self.hass = hass
         self.ledger = Ledger(hass, entry.entry_id)
-        self.inbox = Inbox(hass, entry.entry_id, self.ledger, Contacts(entry))
-        webhook: Any = SimpleNamespace(is_proved=False, polled=lambda message: None)
+        options, issues = Options(hass, entry), Issues(hass, entry)
+        self.inbox = Inbox(
+            hass, entry.entry_id, ledger=self.ledger, contacts=Contacts(entry), options=options
+        )
+        proof = SimpleNamespace(has_brought_call=False, polled_call=lambda: None)
+        webhook: Any = SimpleNamespace(is_proved=False, polled=lambda message: None, proof=proof)
         client: Any = service
         self.coordinator = PollCoordinator(
             hass,
             entry,
             client=client,
+            options=options,
+            phones=Phones(hass, entry, options, issues),
             ledger=self.ledger,
             inbox=self.inbox,
             webhook=webhook,
-            issues=Issues(hass, entry),
+            issues=issues,
         )
 
     async def poll(self) -> None:
@@ -89,7 +122,7 @@ class Runtime:
 
     def post(self, body: bytes) -> None:
         """Receive as the webhook does."""
-        arrival = parse_body(body, zone=UTC, arrived=dt_util.utcnow())
+        arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=dt_util.utcnow())
         if not isinstance(arrival, WebhookEvent):
             self.inbox.receive(arrival)
         elif not self.inbox.knows_event(arrival.event_id):
@@ -121,7 +154,7 @@ def new_entry(hass: HomeAssistant) -> MockConfigEntry:
 
 
 def history(until: float) -> History:
-    return {"until": int(until), "keys": []}
+    return {"until": int(until), "keys": [], "noted_at": int(until)}
 
 
 # What can happen.
@@ -188,11 +221,14 @@ class World:
         self.set_clock()
         await self.look()
 
+    def name_of(self, fired: Event[dict[str, Any]]) -> str:
+        return str(fired.data["message"])
+
     async def look(self) -> None:
         """Compare what was fired with what may be."""
         await self.hass.async_block_till_done()
         for fired in self.received:
-            text = fired.data["message"]
+            text = self.name_of(fired)
             self.fired[text] += 1
             self.of_the_last_second.add(text)
             assert self.fired[text] <= 1 + self.may_double[text], f"{text} was doubled"
@@ -290,6 +326,96 @@ async def test_nothing_is_lost_and_only_the_last_second_may_double(
     for operation in [("open",), *operations]:
         await world.do(*operation)
     for operation in (("clock", 0), ("poll",), ("open",), ("poll",)):
+        await world.do(*operation)
+    world.runtime.kill()
+    assert world.fired.keys() == world.to_be_fired
+
+
+# The same of calls, which have no ids in their lists, and of which lists and webhook round the second as they like.
+
+CALL_OPERATIONS = st.one_of(
+    st.tuples(st.just("nothing")),
+    *[
+        st.tuples(
+            st.just("call"),
+            st.sampled_from(["missed", "incoming", "outgoing"]),
+            st.sampled_from([0, 0, 1, 3600, 2 * DAY]),
+            st.sampled_from([0, 0, 600]),
+            st.sampled_from([None, None, -1, 0, 1]),
+        )
+    ]
+    * 2,
+    st.tuples(st.just("again"), st.integers(0, 9), st.sampled_from([-1, 0, 1]), st.booleans()),
+    st.tuples(st.just("poll")),
+    st.tuples(st.just("poll")),
+    st.tuples(st.just("second")),
+    st.tuples(st.just("kill")),
+    st.tuples(st.just("restart")),
+    st.tuples(st.just("open")),
+    st.tuples(st.just("minutes"), st.sampled_from([5, 15, 300])),
+)
+
+
+class CallWorld(World):
+    """The same world, where people call instead of writing."""
+
+    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+        super().__init__(hass, freezer)
+        self.received = async_capture_events(hass, EVENT_CALL)
+        self.begun = self.now
+        self.calls: list[MadeCall] = []
+
+    async def begin(self) -> None:
+        self.service.account.add_call("missed", ANNA, at=self.now - DAY)
+        self.runtime = Runtime(self.hass, self.entry, self.service)
+        await self.runtime.ledger.load(history(self.now))
+
+    def name_of(self, fired: Event[dict[str, Any]]) -> str:
+        return str(fired.data["number"])
+
+    async def call(self, direction: Any, age: int, delay: int, rounded: int | None) -> None:
+        number = f"+3630{self.count:07}"
+        made = self.service.account.add_call(direction, number, at=self.now - age, delay=delay)
+        self.calls.append(made)
+        if made.at >= int(self.begun):
+            self.to_be_fired.add(number)
+        if rounded is not None:
+            self.bring_call(made, rounded, is_new=False)
+
+    def bring_call(self, made: MadeCall, rounded: int, *, is_new: bool) -> None:
+        self.to_be_fired.add(made.number)
+        call_at = dt_util.utc_from_timestamp(made.at + rounded).isoformat(timespec="seconds")
+        event_id = f"e-{made.guid}-{self.count if is_new else ''}"
+        self.post(event(f"call.{made.direction}", call_data(made) | {"call_at": call_at}, event_id))
+
+    async def again(self, index: int, rounded: Any, is_new: Any = False) -> None:
+        if index < len(self.calls):
+            self.bring_call(self.calls[index], rounded, is_new=is_new)
+
+    async def poll(self) -> None:
+        self.runtime.coordinator._calls_at = None
+        await self.runtime.poll()
+
+    async def minutes(self, minutes: int) -> None:
+        # What is brought two weeks later is too old.
+        if self.now + minutes * 60 < self.begun + 10 * DAY:
+            self.now += minutes * 60
+
+
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(operations=st.lists(CALL_OPERATIONS, min_size=20, max_size=50))
+async def test_no_call_is_lost_and_only_those_of_the_last_second_may_double(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, operations: list[tuple[Any, ...]]
+) -> None:
+    world = CallWorld(hass, freezer)
+    await world.begin()
+    for operation in [("open",), *operations]:
+        await world.do(*operation)
+    for operation in (("minutes", 15), ("poll",), ("open",), ("poll",)):
         await world.do(*operation)
     world.runtime.kill()
     assert world.fired.keys() == world.to_be_fired
@@ -407,6 +533,115 @@ async def test_a_flood_after_a_clock_was_ahead_loses_nothing(
     texts = Counter(message.data["message"] for message in received)
     assert texts["after the flood"] == 1
     assert texts["ahead"] == 1
+
+
+async def test_a_flood_brings_no_call_back(
+    runtime: Runtime, hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "KEPT_AT_MOST", 60)
+    calls = async_capture_events(hass, EVENT_CALL)
+    for index in range(10):
+        listed(runtime).add_call("missed", f"+3630{index:07}")
+    await runtime.poll()
+    assert len(calls) == 10
+    for index in range(100):
+        freezer.tick(timedelta(seconds=10))
+        runtime.post(
+            event("whatsapp.received", whatsapp(f"{index}", f"w{index}", received_at=""), f"{index}")
+        )
+    listed(runtime).add_call("missed", ANNA)
+    await runtime.poll()
+    assert [call.data["number"] for call in calls][10:] == [ANNA]
+
+
+# What it takes up.
+
+
+async def test_another_accounts_history_begins_anew(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Received
+) -> None:
+    """Though there is a file: the account was switched."""
+    freezer.move_to("2026-11-02 10:00:00+00:00")
+    calls = async_capture_events(hass, EVENT_CALL)
+    entry, service, other = new_entry(hass), Service(), Service()
+    runtime = Runtime(hass, entry, service)
+    await runtime.ledger.load(history(time.time() - DAY))
+    await runtime.open()
+    service.account.receive(ANNA, "of the first")
+    await runtime.poll()
+    await runtime.ledger.close()
+
+    # Both are older and newer than what the first account had.
+    for age in (30 * DAY, 2 * DAY, 1800, 60, -60):
+        other.account.receive(ANNA, f"past {age}", timestamp=time.time() - age)
+        other.account.add_call("incoming", ANNA, at=time.time() - age)
+    freezer.tick(timedelta(minutes=2))
+    past = await other.received_messages(after=None, zone=UTC)
+    noted = history_of((message, message.sender) for message in past)
+    for restarted in (noted, None):
+        runtime = Runtime(hass, entry, other)
+        await runtime.ledger.load(restarted)
+        await runtime.open()
+        await runtime.poll()
+        await runtime.ledger.close()
+    assert [message.data["message"] for message in received] == ["of the first"]
+    assert calls == []
+
+    runtime = Runtime(hass, entry, other)
+    await runtime.ledger.load(None)
+    await runtime.open()
+    assert runtime.ledger.poll_after == noted["until"] - 3600
+    # A phone whose clock is behind, and one that brings its call late.
+    other.account.receive(ANNA, "new", timestamp=noted["until"] - 1200)
+    freezer.tick(timedelta(minutes=10))
+    other.account.add_call("incoming", ANNA, at=time.time() - 500)
+    await runtime.poll()
+    assert [message.data["message"] for message in received][1:] == ["new"]
+    assert len(calls) == 1
+    runtime.kill()
+
+
+async def test_another_account_is_looked_at_from_its_own_last_message_on(hass: HomeAssistant) -> None:
+    """Its phone may have been offline for longer than the former account's."""
+    entry, month_ago = new_entry(hass), int(time.time()) - 30 * DAY
+    runtime = Runtime(hass, entry, Service())
+    await runtime.ledger.load(history(time.time()))
+    runtime.kill()
+    runtime = Runtime(hass, entry, Service())
+    await runtime.ledger.load(history(month_ago))
+    assert runtime.ledger.poll_after == month_ago - 3600
+    runtime.kill()
+
+
+async def test_a_file_of_the_former_version_is_taken_up(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Received, hass_storage: dict[str, Any]
+) -> None:
+    calls = async_capture_events(hass, EVENT_CALL)
+    entry, service = new_entry(hass), Service()
+    runtime = Runtime(hass, entry, service)
+    await runtime.ledger.load(history(time.time() - DAY))
+    await runtime.open()
+    service.account.receive(ANNA, "told")
+    await runtime.poll()
+    await runtime.ledger.close()
+    (saved,) = (kept["data"] for key, kept in hass_storage.items() if key.endswith(".ledger"))
+    del saved["calls_begin"]
+
+    freezer.tick(timedelta(hours=1))
+    service.account.receive(ANNA, "new")
+    service.account.add_call("missed", ANNA, at=time.time() - 60)
+    runtime = Runtime(hass, entry, service)
+    await runtime.ledger.load(None)
+    await runtime.open()
+    await runtime.poll()
+    assert [message.data["message"] for message in received] == ["told", "new"]
+    # It did not poll for calls: where those begin that nobody was told of nobody knows.
+    assert calls == []
+    freezer.tick(timedelta(minutes=10))
+    service.account.add_call("missed", ANNA)
+    await runtime.poll()
+    assert len(calls) == 1
+    runtime.kill()
 
 
 # What it keeps.

@@ -217,6 +217,7 @@ SPOILT: list[tuple[Check, str, str, str, str]] = [
     (unused_faults, "sensor.py", '"last"', '"final"', "entity.sensor.last is in en.json and never used"),
     (service_faults, "services.yaml", "select:", "selection:", "services.yaml"),
     (service_faults, "services.yaml", "[sms]", "[sms, whatsapp]", "options: whatsapp is not"),
+    (service_faults, "translations/en.json", '{"sms": "SMS"}', '{"sms": "SMS", "fax": "Fax"}', "options: fax is in"),
     (service_faults, "services.yaml", "        channel:", "        way:", "fields: way is not in en.json"),
     (service_faults, "translations/en.json", '"fields": {"channel"', '"fields": {"way"', "way is in en.json only"),
     (icon_faults, "icons.json", "mdi:send", "hass:send", "icons.json"),

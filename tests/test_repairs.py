@@ -285,7 +285,7 @@ async def test_misses_over_two_days_are_not_said(
     await miss(home, freezer, account, service_account, 2)
     await pass_time(home, freezer, hours=24)
     await miss(home, freezer, account, service_account, 2)
-    assert account.runtime_data.webhook.misses_today == 2
+    assert account.runtime_data.webhook.proof.misses_today == 2
     assert issues(home) == {}
     await miss(home, freezer, account, service_account)
     assert issues(home).keys() == {"webhook_misses"}
@@ -347,7 +347,7 @@ async def test_a_webhook_that_is_on_its_way_is_no_miss(
         else:
             await post(client, path, event("sms.received", sms(f"{index}", row.guid), f"{index}"))
         await pass_time(home, freezer, minutes=5)
-    assert account.runtime_data.webhook.misses_today == 0
+    assert account.runtime_data.webhook.proof.misses_today == 0
     assert "webhook_misses" not in issues(home)
 
 

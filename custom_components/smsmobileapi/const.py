@@ -14,7 +14,13 @@ SUBENTRY_CONTACT: Final = "contact"
 
 CONF_MESSAGES_PER_DAY: Final = "messages_per_day"
 CONF_MESSAGES_PER_MINUTE: Final = "messages_per_minute"
+CONF_OFFLINE_HOURS: Final = "offline_hours"
+CONF_PHONE: Final = "phone"
+CONF_POLL_MINUTES: Final = "poll_minutes"
+CONF_POLL_SECONDS: Final = "poll_seconds"
+CONF_REGION: Final = "region"
 CONF_SIGNING_SECRET: Final = "signing_secret"
+CONF_SIM: Final = "sim"
 
 EVENT_CALL: Final = f"{DOMAIN}_call"
 EVENT_MESSAGE_RECEIVED: Final = f"{DOMAIN}_message_received"

@@ -1,28 +1,48 @@
-"""The poll: the truth about what was received, whatever the webhook brought or missed."""
+"""The poll: the truth about phones, messages and calls, whatever the webhook brought or missed."""
 
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import datetime, timedelta, tzinfo
 import logging
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .api import RateLimited, SmsMobileApiClient, SmsMobileApiError
+from .api import (
+    Call,
+    Direction,
+    InvalidCredentials,
+    Phone,
+    RateLimited,
+    SmsMobileApiClient,
+    SmsMobileApiError,
+    SubscriptionExpired,
+)
 from .errors import for_entry
 from .inbox import Inbox
-from .ledger import Ledger
+from .ledger import Ledger, is_timed
+from .options import Options
+from .phones import Phones
 from .repairs import Issues
 from .webhook import Webhook
 
 _LOGGER = logging.getLogger(__name__)
 
-# While nothing else brings messages, and once the webhook does.
-POLL_ALONE: Final = timedelta(seconds=60)
-POLL_BESIDE_WEBHOOK: Final = timedelta(minutes=15)
-# An unknown key is answered with an empty list, so from time to time the key has to be proved.
-PROVE_EVERY: Final = timedelta(minutes=15)
+# The list of phones also proves the key: an unknown one is answered with an empty list of messages.
+PHONES_EVERY: Final = timedelta(minutes=15)
+# Calls reach the service with up to ten minutes' delay (D).
+CALLS_ALONE: Final = timedelta(minutes=10)
+CALLS_BESIDE_WEBHOOK: Final = timedelta(hours=1)
+# A poll does not begin at exactly the time that was set after the last one.
+EARLY: Final = timedelta(seconds=5)
+CALLS_AT_ONCE: Final = 50
+MOST_PAGES: Final = 20
+
+
+# What is left of a call to know it by where its time can't be read.
+type _Row = tuple[str | None, str | None, int | None]
 
 
 class PollCoordinator(DataUpdateCoordinator[None]):
@@ -36,37 +56,47 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         entry: ConfigEntry,
         *,
         client: SmsMobileApiClient,
+        options: Options,
+        phones: Phones,
         ledger: Ledger,
         inbox: Inbox,
         webhook: Webhook,
         issues: Issues,
     ) -> None:
         super().__init__(
-            hass,
-            _LOGGER,
-            config_entry=entry,
-            name=entry.title,
-            update_interval=POLL_ALONE,
+            hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=options.poll_alone
         )
         self._client = client
+        self._options = options
+        self._phones = phones
         self._ledger = ledger
         self._inbox = inbox
         self._webhook = webhook
         self._issues = issues
-        self._proved_at = dt_util.utcnow()
+        self._phones_at: datetime | None = None
+        self._calls_at: datetime | None = None
+        self._untimed: dict[Direction, Counter[_Row]] = {}
         self.last_success: datetime | None = None
+
+    @callback
+    def take_phones(self, phones: list[Phone] | None) -> None:
+        """Take up what the service lists just now."""
+        self._phones_at = dt_util.utcnow()
+        self._phones.take(phones)
 
     @override
     async def _async_update_data(self) -> None:
         """Pass what was received to the inbox."""
-        self.update_interval = POLL_BESIDE_WEBHOOK if self._webhook.is_proved else POLL_ALONE
+        self.update_interval = (
+            self._options.poll_beside_webhook if self._webhook.is_proved else self._options.poll_alone
+        )
+        zone = dt_util.get_default_time_zone()
+        now = dt_util.utcnow()
         try:
-            if dt_util.utcnow() - self._proved_at >= PROVE_EVERY:
-                await self._client.prove_credentials()
-                self._proved_at = dt_util.utcnow()
-            messages = await self._client.received_messages(
-                after=self._ledger.poll_after, zone=dt_util.get_default_time_zone()
-            )
+            if _is_due(self._phones_at, PHONES_EVERY, now):
+                self.take_phones(await self._list_phones(zone))
+                self._phones_at = now
+            messages = await self._client.received_messages(after=self._ledger.poll_after, zone=zone)
         except SmsMobileApiError as err:
             self._issues.note(err)
             failure = for_entry(err, UpdateFailed)
@@ -83,10 +113,70 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         new = [message for message in messages if self._inbox.receive(message)]
         for message in new:
             self._webhook.polled(message)
-        if not self._inbox.is_open:
-            # They are only held: should we be killed now, they have to be listed again.
+        if self._inbox.is_open:
+            self._ledger.advance(messages)
+            if new:
+                # There may be many: should we be killed now, none of them is to be fired again.
+                await self._ledger.save()
+        # Else they are only held: should we be killed now, they have to be listed again.
+        if _is_due(self._calls_at, CALLS_BESIDE_WEBHOOK if self._are_calls_brought else CALLS_ALONE, now):
+            self._calls_at = now
+            await self._poll_calls(zone)
+
+    async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
+        """Return the phones. That they can't be listed is no reason to go without messages, that the key is refused is."""
+        try:
+            return await self._client.prove_credentials(zone=zone)
+        except InvalidCredentials, SubscriptionExpired:
+            raise
+        except SmsMobileApiError as err:
+            _LOGGER.debug("The phones can't be listed: %s", type(err).__name__)
+            return None
+
+    @property
+    def _are_calls_brought(self) -> bool:
+        return self._webhook.is_proved and self._webhook.proof.has_brought_call
+
+    async def _poll_calls(self, zone: tzinfo) -> None:
+        """Pass on the calls that the webhook did not bring. That they can't be listed is no reason to go without messages."""
+        calls: list[Call] = []
+        for direction in Direction:
+            try:
+                calls += await self._new_calls(direction, zone)
+            except SmsMobileApiError as err:
+                _LOGGER.debug("The %s calls can't be listed: %s", direction, type(err).__name__)
+        if self._inbox.is_closed:
             return
-        self._ledger.advance(messages)
+        new = [call for call in sorted(calls, key=lambda call: call.started_at) if self._inbox.receive(call)]
         if new:
-            # There may be many: should we be killed now, none of them is to be fired again.
+            self._webhook.proof.polled_call()
             await self._ledger.save()
+
+    async def _new_calls(self, direction: Direction, zone: tzinfo) -> list[Call]:
+        """Return the calls down to the first that is known, page by page."""
+        new: list[Call] = []
+        for page in range(MOST_PAGES):
+            calls = await self._client.calls(
+                direction, zone=zone, offset=page * CALLS_AT_ONCE, limit=CALLS_AT_ONCE
+            )
+            if page == 0:
+                new += self._new_untimed(direction, calls)
+            unknown = [call for call in calls if is_timed(call) and not self._inbox.knows(call)]
+            new += unknown
+            if len(unknown) < CALLS_AT_ONCE:
+                break
+        return new
+
+    def _new_untimed(self, direction: Direction, calls: list[Call]) -> list[Call]:
+        """Return the calls without a readable time that were not listed the last time; how old the first ones are nobody knows."""
+        untimed = [((call.number, call.name, call.duration), call) for call in calls if not is_timed(call)]
+        listed = Counter(row for row, _ in untimed)
+        more = listed - self._untimed.get(direction, listed)
+        self._untimed[direction] = listed
+        # Nothing would tell them from those that the webhook brings.
+        return [] if self._are_calls_brought else [call for row, call in dict(untimed).items() if row in more]
+
+
+def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    # A clock that was put back must not put it off.
+    return last is None or abs(now - last) >= every - EARLY

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from homeassistant.const import CONF_URL
+from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 
-from .account import SmsMobileApiConfigEntry
-from .api import DEFAULT_URL
-from .const import CONF_SIGNING_SECRET
+from .account import Account, SmsMobileApiConfigEntry
+from .api import DEFAULT_URL, Phone
+from .const import DOMAIN
+from .contacts import Contact
+from .phones import sid_of
 
 
 async def async_get_config_entry_diagnostics(
@@ -18,9 +21,10 @@ async def async_get_config_entry_diagnostics(
     coordinator = account.coordinator
     inbox, outbox, webhook = account.inbox, account.outbox, account.webhook
     return {
-        "contacts": len(list(account.contacts)),
-        "has_country": hass.config.country is not None,
-        "has_signing_secret": CONF_SIGNING_SECRET in entry.options,
+        "contacts": [_contact(contact) for contact in account.contacts],
+        "credentials": "api_key" if CONF_API_KEY in entry.data else "oauth2",
+        "has_country": account.options.region is not None,
+        "has_signing_secret": account.options.signing_secret is not None,
         "is_test_server": entry.data[CONF_URL] != DEFAULT_URL,
         "inbox": {
             "counts": dict(inbox.counts),
@@ -35,6 +39,7 @@ async def async_get_config_entry_diagnostics(
             "pending_reports": account.reports.pending,
             "sent_in_a_day": account.limits.sent_in_a_day,
         },
+        "phones": [_phone(account, phone) for phone in account.phones],
         "poll": {
             "interval_seconds": coordinator.update_interval and coordinator.update_interval.total_seconds(),
             "last_error": coordinator.last_exception and type(coordinator.last_exception).__name__,
@@ -44,6 +49,40 @@ async def async_get_config_entry_diagnostics(
         "webhook": {
             "has_address": webhook.url is not None,
             "is_proved": webhook.is_proved,
-            "misses_today": webhook.misses_today,
+            "has_brought_call": webhook.proof.has_brought_call,
+            "misses_today": webhook.proof.misses_today,
         },
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, device: dr.DeviceEntry
+) -> dict[str, Any]:
+    """Return what is known of a phone or a contact; for the account's device, all of it."""
+    account = entry.runtime_data
+    sid = sid_of(entry, device)
+    if sid and (phone := account.phones.get(sid)):
+        return {"phone": _phone(account, phone)}
+    for contact in account.contacts:
+        if (DOMAIN, contact.contact_id) in device.identifiers:
+            return {"contact": _contact(contact)}
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def _phone(account: Account, phone: Phone) -> dict[str, Any]:
+    return {
+        "app_version": phone.app_version,
+        "battery": phone.battery,
+        "is_listed": account.phones.is_listed(phone.sid),
+        "is_online": phone.is_online,
+        "last_seen": phone.last_seen,
+    }
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    return {
+        "channel": contact.route,
+        "has_phone": contact.phone is not None,
+        "is_short_code": not contact.number.startswith("+"),
+        "sim": contact.sim,
     }

@@ -12,12 +12,13 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
 
-from .api import Call, ReceivedMessage, Source, StatusReport
+from .api import Call, ReceivedMessage, StatusReport
 from .const import EVENT_CALL, EVENT_MESSAGE_RECEIVED, signal_call, signal_message, signal_status
 from .contacts import Contacts
 from .inbound import InboundCall, InboundMessage
 from .ledger import Ledger, call_keys, event_key, message_keys, report_keys
 from .numbers import mask, normalise_sender
+from .options import Options
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,11 +41,14 @@ class _Held:
 class Inbox:
     """The inbound door of one account. Until it is open, it holds what arrives."""
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, ledger: Ledger, contacts: Contacts) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry_id: str, *, ledger: Ledger, contacts: Contacts, options: Options
+    ) -> None:
         self._hass = hass
         self._entry_id = entry_id
         self._ledger = ledger
         self._contacts = contacts
+        self._options = options
         self._held: list[_Held] = []
         self._held_keys: set[str] = set()
         self.is_open = False
@@ -58,7 +62,7 @@ class Inbox:
         """Take what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
         self._check_open()
         held = self._read(arrival)
-        if self._knows(held.keys) or self._is_history(arrival):
+        if self._knows(held.keys) or self._ledger.is_history(arrival):
             self.counts["known"] += 1
             if event_id is not None:
                 self._note_event(event_id)
@@ -72,6 +76,11 @@ class Inbox:
             self._held.append(held)
             self._held_keys.update(held.keys)
         return True
+
+    @callback
+    def knows(self, arrival: Arrival) -> bool:
+        """Tell whether this is not new, without taking it."""
+        return self._knows(self._read(arrival).keys) or self._ledger.is_history(arrival)
 
     @callback
     def knows_event(self, event_id: str) -> bool:
@@ -123,13 +132,6 @@ class Inbox:
     def _knows(self, keys: tuple[str, ...]) -> bool:
         return self._ledger.knows(keys) or not self._held_keys.isdisjoint(keys)
 
-    def _is_history(self, arrival: Arrival) -> bool:
-        return (
-            isinstance(arrival, ReceivedMessage)
-            and arrival.source is Source.POLL
-            and self._ledger.is_history(arrival.received_at)
-        )
-
     def _read(self, arrival: Arrival) -> _Held:
         """Tell what makes an arrival itself, and what to do with it once somebody listens."""
         match arrival:
@@ -145,7 +147,7 @@ class Inbox:
                 )
 
     def _read_message(self, message: ReceivedMessage) -> _Held:
-        sender = normalise_sender(message.sender, self._hass.config.country)
+        sender = normalise_sender(message.sender, self._options.region)
         keys = message_keys(message, sender)
 
         def fire() -> None:
@@ -164,7 +166,7 @@ class Inbox:
         return _Held(keys=keys, received_at=message.received_at, fire=fire)
 
     def _read_call(self, call: Call) -> _Held:
-        number = normalise_sender(call.number, self._hass.config.country) if call.number else None
+        number = normalise_sender(call.number, self._options.region) if call.number else None
 
         def fire() -> None:
             contact = self._contacts.by_number(number) if number else None

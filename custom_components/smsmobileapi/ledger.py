@@ -4,9 +4,9 @@ It holds keys, not numbers or texts: a message's id and its content are hashed.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
@@ -20,6 +20,8 @@ PRUNED_EVERY: Final = timedelta(hours=6)
 # A poll asks again for what is younger than the high-water mark by this much; a phone that was offline brings its
 # messages late and with their own old times.
 OVERLAP: Final = timedelta(days=7)
+# A phone that was offline for longer brings its calls in vain; and what is older must not be told once it is forgotten.
+CALLS_FOR: Final = timedelta(days=14)
 # An account begins with what is newer than the newest message that was there when it was added, less this much for phones
 # whose clocks run behind.
 HISTORY_SLACK: Final = timedelta(hours=1)
@@ -30,12 +32,14 @@ class History(TypedDict):
 
     until: int  # Unix seconds of the newest message
     keys: list[str]  # of those messages that a poll will ask for again
+    noted_at: int  # Unix seconds; calls before that are history
 
 
 class _Saved(TypedDict):
     seen: dict[str, int]
     mark: int | None
     begins: int | None
+    calls_begin: NotRequired[int | None]
 
 
 def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
@@ -56,10 +60,22 @@ def message_keys(message: ReceivedMessage, sender: str) -> tuple[str, ...]:
 
 
 def call_keys(call: Call, number: str) -> tuple[str, ...]:
-    """Return what tells a repeat of the call; `number` is normalised, "" where it was withheld."""
-    if call.call_id:
-        return (_hash("call", call.call_id),)
-    return (_hash("call", call.direction, number, call.origin or call.started_at.isoformat()),)
+    """Return what tells a repeat of the call: its id, and its direction, number and second.
+
+    `number` is normalised, "" where it was withheld. The lists of calls have no ids, and may round a second otherwise than
+    the webhook does: a call is known by its second and by the next. What has neither id nor time is new whenever it comes.
+    """
+    keys = [_hash("call", call.call_id)] if call.call_id else []
+    second = int(call.started_at.timestamp())
+    times = [str(second), str(second + 1)] if is_timed(call) else []
+    if not keys and not times:
+        times = [call.started_at.isoformat()]
+    return (*keys, *(_hash("call", call.direction, number, time) for time in times))
+
+
+def is_timed(call: Call) -> bool:
+    """Tell whether the service gave a time that could be read."""
+    return call.origin == str(int(call.started_at.timestamp()))
 
 
 def report_keys(report: StatusReport) -> tuple[str, ...]:
@@ -79,7 +95,11 @@ def history_of(seen: Iterable[tuple[ReceivedMessage, str]]) -> History:
     # A phone whose clock is ahead must not make all that comes after look old.
     until = max((int(time) for time, _ in listed if time <= now), default=0)
     slack = HISTORY_SLACK.total_seconds()
-    return {"until": until, "keys": [key for time, keys in listed if time >= until - slack for key in keys]}
+    return {
+        "until": until,
+        "keys": [key for time, keys in listed if time >= until - slack for key in keys],
+        "noted_at": int(now),
+    }
 
 
 class Ledger:
@@ -91,22 +111,28 @@ class Ledger:
         self._seen: dict[str, int] = {}
         self._mark: int | None = None
         self._begins: int | None = None
+        self._calls_begin: int | None = None
         self._prune_at = 0.0
 
     async def load(self, history: History | None) -> None:
-        """Read what was saved, or begin with the history of a new account.
+        """Read what was saved, and begin with the history of an account that is new here.
 
         Where there is neither, or what was saved can't be read, the ledger is lost: nothing of the past is fired then.
         """
-        if await self._store.load(self._read) is None and history is not None:
+        await self._store.load(self._read)
+        if history is not None:
             self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
             self._mark = history["until"]
-            self._seen = dict.fromkeys(history["keys"], history["until"])
+            self._calls_begin = history["noted_at"]
+            self._seen.update(dict.fromkeys(history["keys"], history["until"]))
             await self.save()
+        if self._calls_begin is None:
+            self._calls_begin = int(dt_util.utcnow().timestamp())
 
     def _read(self, saved: _Saved) -> bool:
         seen = {str(key): int(time) for key, time in saved["seen"].items()}
         self._mark, self._begins = _whole(saved["mark"]), _whole(saved["begins"])
+        self._calls_begin = _whole(saved.get("calls_begin"))
         self._seen = seen
         return True
 
@@ -141,9 +167,23 @@ class Ledger:
         self._begins = (self._mark or 0) - int(OVERLAP.total_seconds())
         self._store.save_soon(self._as_saved)
 
-    def is_history(self, received_at: datetime) -> bool:
-        """Tell whether a message received then is older than the account."""
-        return self._begins is not None and received_at.timestamp() < self._begins
+    def is_history(self, arrival: ReceivedMessage | Call | StatusReport) -> bool:
+        """Tell whether what a poll brings is older than the account. What the webhook brings never is."""
+        match arrival:
+            case ReceivedMessage(source=Source.POLL, received_at=time):
+                return self._begins is not None and time.timestamp() < self._begins
+            case Call(source=Source.POLL, started_at=time):
+                oldest = (dt_util.utcnow() - CALLS_FOR).timestamp()
+                return time.timestamp() < max(self._calls_begin or 0, oldest)
+        return False
+
+    def should_know(self, message: ReceivedMessage) -> bool:
+        """Tell whether a message would have been handled by now, and not be forgotten yet, were it the account's."""
+        if self._mark is None or self._begins is None:
+            return False
+        # What the account had when it was added was looked at then.
+        until = max(self._mark, (self._calls_begin or 0) - OVERLAP.total_seconds())
+        return max(self._begins, self._kept_since()) <= message.received_at.timestamp() < until
 
     def knows(self, keys: Iterable[str]) -> bool:
         """Tell whether a message with one of these keys was handled."""
@@ -167,7 +207,16 @@ class Ledger:
             self._store.save_soon(self._as_saved)
 
     def _as_saved(self) -> _Saved:
-        return {"seen": self._seen.copy(), "mark": self._mark, "begins": self._begins}
+        return {
+            "seen": self._seen.copy(),
+            "mark": self._mark,
+            "begins": self._begins,
+            "calls_begin": self._calls_begin,
+        }
+
+    def _kept_since(self) -> float:
+        """Return the Unix second before which keys are old: long ago, and no poll may bring them again."""
+        return min(dt_util.utcnow().timestamp() - KEPT_FOR.total_seconds(), self.poll_after or 0)
 
     def _prune(self) -> None:
         """Forget what is old and what is too much, but nothing that the next poll may bring again."""
@@ -175,7 +224,7 @@ class Ledger:
         if now < self._prune_at and len(self._seen) <= KEPT_AT_MOST:
             return
         self._prune_at = now + PRUNED_EVERY.total_seconds()
-        old = min(now - KEPT_FOR.total_seconds(), self.poll_after or 0)
+        old = self._kept_since()
         seen = [(key, time) for key, time in self._seen.items() if time >= old]
         if len(seen) > KEPT_AT_MOST:
             # In a flood, what is forgotten must not be taken for new when a poll lists it again. Times that have not come
@@ -183,6 +232,7 @@ class Ledger:
             past = [(key, time) for key, time in seen if time <= now]
             excess = dict(past[: len(seen) - KEPT_AT_MOST * 9 // 10])
             self._begins = max([self._begins or 0, *excess.values()])
+            self._calls_begin = max([self._calls_begin or 0, *excess.values()])
             seen = [(key, time) for key, time in seen if key not in excess]
         self._seen = dict(seen)
 

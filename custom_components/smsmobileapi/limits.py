@@ -8,8 +8,6 @@ from homeassistant.util import dt as dt_util
 
 from .storage import AccountStore, File
 
-DEFAULT_PER_MINUTE: Final = 20
-DEFAULT_PER_DAY: Final = 200
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 

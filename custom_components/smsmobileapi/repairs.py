@@ -19,6 +19,7 @@ class Issue(StrEnum):
 
     FLOOD = "flood"
     NO_ADDRESS = "no_address"
+    PHONE_OFFLINE = "phone_offline"
     SECRET_MISSING = "secret_missing"
     SUBSCRIPTION_EXPIRED = "subscription_expired"
     UNSIGNED = "unsigned"
@@ -36,19 +37,22 @@ _SECRET_SCHEMA: Final = vol.Schema(
 
 
 class Issues:
-    """The repair issues of one account. Each is there once, and gone when what it says is."""
+    """The repair issues of one account. Each is there once, and gone when what it says is.
+
+    `about` tells apart those of which there may be several: it is a phone's SID.
+    """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
 
     @callback
-    def create(self, issue: Issue, key: str | None = None, **placeholders: str) -> None:
+    def create(self, issue: Issue, key: str | None = None, *, about: str = "", **placeholders: str) -> None:
         """Show an issue; `key` is that of its text where there is more than one."""
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            self._id(issue),
+            self._id(issue, about),
             data={"entry_id": self._entry.entry_id},
             is_fixable=issue in _FIXABLE,
             severity=ir.IssueSeverity.WARNING,
@@ -61,19 +65,18 @@ class Issues:
         )
 
     @callback
-    def clear(self, *issues: Issue) -> None:
-        """Take issues away; all of them where none is named."""
-        for issue in issues or Issue:
-            ir.async_delete_issue(self._hass, DOMAIN, self._id(issue))
+    def clear(self, issue: Issue, about: str = "") -> None:
+        """Take an issue away."""
+        ir.async_delete_issue(self._hass, DOMAIN, self._id(issue, about))
 
     @callback
-    def clear_shown(self) -> None:
-        """Take all issues away but those that the user ignores: these would come back."""
-        registry = ir.async_get(self._hass)
-        for issue in Issue:
-            shown = registry.async_get_issue(DOMAIN, self._id(issue))
-            if shown and shown.dismissed_version is None:
-                self.clear(issue)
+    def clear_all(self, *, but_ignored: bool) -> None:
+        """Take all issues away, but perhaps those that the user ignores: these would come back."""
+        prefixes = tuple(self._id(issue) for issue in Issue)
+        for (domain, issue_id), issue in list(ir.async_get(self._hass).issues.items()):
+            is_ours = domain == DOMAIN and issue_id.startswith(prefixes)
+            if is_ours and not (but_ignored and issue.dismissed_version):
+                ir.async_delete_issue(self._hass, DOMAIN, issue_id)
 
     @callback
     def note(self, err: SmsMobileApiError | None) -> None:
@@ -83,8 +86,8 @@ class Issues:
         elif err is None:
             self.clear(Issue.SUBSCRIPTION_EXPIRED)
 
-    def _id(self, issue: Issue) -> str:
-        return f"{issue}_{self._entry.entry_id}"
+    def _id(self, issue: Issue, about: str = "") -> str:
+        return f"{issue}_{self._entry.entry_id}{about and '_'}{about}"
 
 
 class _AddressFlow(RepairsFlow):

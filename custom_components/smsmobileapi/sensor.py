@@ -1,62 +1,101 @@
-"""Sensors: the last message, and how many were received, sent and failed."""
+"""Sensors: the last message, how many were received, sent and failed, and how the phones are."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
     RestoreSensor,
+    SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.const import PERCENTAGE, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import RestoreEntity
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .account import SmsMobileApiConfigEntry
-from .api import Status
+from .api import Phone, Status
 from .const import signal_message, signal_report, signal_sent
-from .entity import AccountEntity
+from .coordinator import PollCoordinator
+from .entity import AccountEntity, PhoneEntity, async_add_for_phones
 from .inbound import InboundMessage
-from .reports import OutboundMessage
+from .outbound import OutboundMessage
 
 PARALLEL_UPDATES = 0
 
 LAST_MESSAGE = SensorEntityDescription(key="last_message", translation_key="last_message")
-RECEIVED = SensorEntityDescription(
-    key="messages_received",
-    translation_key="messages_received",
-    state_class=SensorStateClass.TOTAL_INCREASING,
-    entity_category=EntityCategory.DIAGNOSTIC,
+RECEIVED, SENT, FAILED = (
+    SensorEntityDescription(
+        key=key,
+        translation_key=key,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    )
+    for key in ("messages_received", "messages_sent", "messages_failed")
 )
-SENT = SensorEntityDescription(
-    key="messages_sent",
-    translation_key="messages_sent",
-    state_class=SensorStateClass.TOTAL_INCREASING,
+PHONES_CONNECTED = SensorEntityDescription(
+    key="phones_connected",
+    translation_key="phones_connected",
+    state_class=SensorStateClass.MEASUREMENT,
     entity_category=EntityCategory.DIAGNOSTIC,
-)
-FAILED = SensorEntityDescription(
-    key="messages_failed",
-    translation_key="messages_failed",
-    state_class=SensorStateClass.TOTAL_INCREASING,
-    entity_category=EntityCategory.DIAGNOSTIC,
+    # Each phone tells it itself.
+    entity_registry_enabled_default=False,
 )
 ATTRIBUTES: Final = ("message", "sender", "sender_name", "contact", "channel", "received_at", "message_id")
 MAX_STATE_LENGTH: Final = 255
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhoneSensorDescription(SensorEntityDescription):
+    """A value of a phone; `is_kept` tells whether it still holds for one that is no longer listed."""
+
+    value_fn: Callable[[Phone], int | datetime | None]
+    is_kept: bool = False
+
+
+PHONE_SENSORS: Final = (
+    PhoneSensorDescription(
+        key="battery",
+        device_class=SensorDeviceClass.BATTERY,
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda phone: phone.battery,
+    ),
+    PhoneSensorDescription(
+        key="last_seen",
+        translation_key="last_seen",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda phone: phone.last_seen,
+        is_kept=True,
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the account's sensors."""
+    """Add the sensors of the account and of its phones."""
     async_add_entities(
         [
             LastMessage(entry, LAST_MESSAGE),
             Counter(entry, RECEIVED, signal_message(entry.entry_id)),
             Counter(entry, SENT, signal_sent(entry.entry_id)),
             FailedCounter(entry, FAILED, signal_report(entry.entry_id)),
+            PhonesConnected(entry),
         ]
+    )
+    async_add_for_phones(
+        entry,
+        async_add_entities,
+        lambda phone: [PhoneSensor(hass, entry, phone, description) for description in PHONE_SENSORS],
     )
 
 
@@ -118,3 +157,36 @@ class FailedCounter(Counter):
     def _count(self, message: InboundMessage | OutboundMessage) -> None:
         if isinstance(message, OutboundMessage) and message.status is Status.FAILED:
             super()._count(message)
+
+
+class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorEntity):
+    """How many phones are connected to the service."""
+
+    def __init__(self, entry: SmsMobileApiConfigEntry) -> None:
+        AccountEntity.__init__(self, entry, PHONES_CONNECTED)
+        CoordinatorEntity.__init__(self, entry.runtime_data.coordinator)
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        """Return the number of phones."""
+        return self._entry.runtime_data.phones.connected
+
+
+class PhoneSensor(PhoneEntity, SensorEntity):
+    """A value that the service lists of a phone."""
+
+    entity_description: PhoneSensorDescription
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Tell whether the value is known."""
+        is_known = self.entity_description.is_kept or self._phones.is_listed(self._phone.sid)
+        return is_known and super().available
+
+    @property
+    @override
+    def native_value(self) -> int | datetime | None:
+        """Return the value."""
+        return self.entity_description.value_fn(self._phone)

@@ -1,13 +1,10 @@
 """The webhook of an account: its URL's life, and what the service brings to it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
-from functools import partial
-from hashlib import blake2b
 from http import HTTPStatus
 import logging
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from aiohttp.hdrs import METH_POST
 from aiohttp.web import Request, Response
@@ -15,8 +12,7 @@ from hass_nabucasa import CloudError
 from homeassistant.components import cloud, webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util import dt as dt_util
 
@@ -29,24 +25,19 @@ from .api import (
     parse_body,
     verify_signature,
 )
-from .const import CONF_SIGNING_SECRET, DOMAIN
+from .const import DOMAIN
 from .inbox import Inbox, InboxClosed
 from .journal import Journal
+from .options import Options
+from .proof import Proof
 from .repairs import Issue, Issues
-from .storage import AccountStore, File
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 64 * 1024
-# How long the webhook may be on its way with a message that a poll has found already.
-DELIVERY_SLACK: Final = timedelta(minutes=2)
-MISSES_PER_DAY: Final = 3
-# A webhook that brings only some of the messages is not one that works.
-CALLS_TO_TRUST: Final = 3
 
 
-class _Saved(TypedDict):
-    proved: str | None
+type Handler = Callable[[HomeAssistant, str, Request], Awaitable[Response]]
 
 
 class BodyTooLarge(Exception):
@@ -69,6 +60,12 @@ async def async_webhook_url(hass: HomeAssistant, webhook_id: str) -> str | None:
         return None
 
 
+async def async_delete_webhook(hass: HomeAssistant, webhook_id: str) -> None:
+    """Let nobody call the webhook of an account that is removed."""
+    webhook.async_unregister(hass, webhook_id)
+    await async_delete_cloudhook(hass, webhook_id)
+
+
 async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
     """Delete the webhook's address at Home Assistant Cloud, if there is one."""
     # A ValueError says that there is none.
@@ -76,55 +73,59 @@ async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
         await cloud.async_delete_cloudhook(hass, webhook_id)
 
 
+async def _refuse(_hass: HomeAssistant, _webhook_id: str, _request: Request) -> Response:
+    """Answer while the account is not set up: Home Assistant would say 200 for it, and what came would be lost."""
+    return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 class Webhook:
-    """The webhook of one account.
+    """The webhook of one account."""
 
-    It is proved once the service has called it at the address that it has now: until then nobody knows whether that
-    address was pasted into the service's dashboard.
-    """
-
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, inbox: Inbox, issues: Issues) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, *, options: Options, inbox: Inbox, issues: Issues
+    ) -> None:
         self._hass = hass
         self._entry = entry
         self._inbox = inbox
         self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
-        self._secret: str | None = entry.options.get(CONF_SIGNING_SECRET)
-        self._store = AccountStore[_Saved](hass, entry.entry_id, File.WEBHOOK)
-        self._proved: str | None = None
+        self._secret = options.signing_secret
         self._journal = Journal(hass, entry.entry_id)
-        # In whole seconds, as most times of the service are.
-        self._opened_at = dt_util.utcnow().replace(microsecond=0)
-        self._awaited: dict[str, CALLBACK_TYPE] = {}
-        self._misses: list[datetime] = []
-        self._calls_since_miss = 0
+        self.proof = Proof(hass, entry.entry_id, issues)
         self.url: str | None = None
 
     @property
     def is_proved(self) -> bool:
         """Tell whether the service has called the webhook at the address that it has now."""
-        return self.url is not None and self._proved == _digest(self.url)
+        return self.proof.proves(self.url)
 
-    @property
-    def misses_today(self) -> int:
-        """Return how many messages of the last 24 hours a poll had to bring."""
-        return sum(dt_util.utcnow() - miss < timedelta(days=1) for miss in self._misses)
-
-    async def open(self) -> None:
+    async def open(self, *, is_new: bool) -> None:
         """Take what comes, for the inbox to hold."""
-        await self._load()
-        webhook.async_register(
-            self._hass, DOMAIN, self._entry.title, self._id, self._handle, allowed_methods=[METH_POST]
-        )
+        await self.proof.load(is_new=is_new)
+        await self._journal.load()
+        for body, arrived in self._journal:
+            with suppress(NotAMessage):
+                self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
+        self._register(self._handle)
         # Also where the rest of the set-up fails.
         self._entry.async_on_unload(self._stop)
 
     @callback
     def _stop(self) -> None:
         """Take nothing any more; what is still being read is refused."""
-        webhook.async_unregister(self._hass, self._id)
+        is_needed = self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id
+        self._register(_refuse if is_needed else None)
         self._inbox.close()
         self._journal.close()
+
+    @callback
+    def _register(self, handler: Handler | None) -> None:
+        """Have the handler called from now on in place of the one before, or nobody."""
+        webhook.async_unregister(self._hass, self._id)
+        if handler:
+            webhook.async_register(
+                self._hass, DOMAIN, self._entry.title, self._id, handler, allowed_methods=[METH_POST]
+            )
 
     async def follow_address(self) -> None:
         """Find the address at which the service reaches us, now and whenever it changes."""
@@ -136,10 +137,8 @@ class Webhook:
         await self._find_url()
 
     async def close(self) -> None:
-        """Wait for no message any more and save what is known."""
-        while self._awaited:
-            self._awaited.popitem()[1]()
-        await self._store.close(self._as_saved())
+        """Save what is known."""
+        await self.proof.close()
 
     async def inbox_opened(self) -> None:
         """Forget what was kept for the inbox: it has been handled."""
@@ -189,7 +188,7 @@ class Webhook:
                 raise InboxClosed
         if is_signed and not self._secret:
             self._issues.create(Issue.SECRET_MISSING)
-        self._was_called(arrival)
+        self.proof.was_called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
         return status
 
     def _pass_on(self, arrival: ReceivedMessage | WebhookEvent) -> HTTPStatus:
@@ -204,57 +203,11 @@ class Webhook:
             self._inbox.receive(arrival.content, arrival.event_id)
         return HTTPStatus.ACCEPTED
 
-    async def _load(self) -> None:
-        """Read whether it was proved, and take again what was kept when Home Assistant went down."""
-        self._proved = await self._store.load(lambda saved: saved["proved"])
-        await self._journal.load()
-        for body, arrived in self._journal:
-            with suppress(NotAMessage):
-                self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
-
-    def _as_saved(self) -> _Saved:
-        return {"proved": self._proved}
-
-    # Whether it works.
-
     @callback
     def polled(self, message: ReceivedMessage) -> None:
-        """Note that a poll was first with a message: the webhook should bring it too."""
-        if self.url and message.message_id and message.received_at >= self._opened_at:
-            job = HassJob(partial(self._missed, message.message_id), cancel_on_shutdown=True)
-            self._awaited[message.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
-
-    @callback
-    def _missed(self, message_id: str, _now: datetime) -> None:
-        """Note that the webhook did not bring a message: it has to prove itself again."""
-        self._awaited.pop(message_id, None)
-        self._calls_since_miss = 0
-        self._note_proof(None)
-        now = dt_util.utcnow()
-        self._misses = [*(miss for miss in self._misses if now - miss < timedelta(days=1)), now]
-        if len(self._misses) >= MISSES_PER_DAY:
-            self._issues.create(Issue.WEBHOOK_MISSES)
-
-    @callback
-    def _was_called(self, arrival: ReceivedMessage | WebhookEvent) -> None:
-        """Note that the webhook works."""
-        content = arrival.content if isinstance(arrival, WebhookEvent) else arrival
-        if isinstance(content, ReceivedMessage) and (
-            cancel := self._awaited.pop(content.message_id or "", None)
-        ):
-            cancel()
+        """Note that a poll was first with a message."""
         if self.url:
-            self._note_proof(_digest(self.url))
-        self._calls_since_miss += 1
-        if self._calls_since_miss == CALLS_TO_TRUST:
-            self._misses = []
-            self._issues.clear(Issue.WEBHOOK_MISSES)
-
-    @callback
-    def _note_proof(self, proved: str | None) -> None:
-        if proved != self._proved:
-            self._proved = proved
-            self._store.save_soon(self._as_saved)
+            self.proof.polled(message)
 
     # Its address.
 
@@ -286,7 +239,3 @@ async def _read(request: Request) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
     return body
-
-
-def _digest(url: str) -> str:
-    return blake2b(url.encode(), digest_size=8).hexdigest()

@@ -70,16 +70,23 @@ def description_faults(package: Path, kind: str) -> Iterator[str]:
         )
         yield from differences(f"{kind}.{key}.fields", fields, texts[key].get("fields", {}))
         yield from differences(f"{kind}.{key}.sections", sections, texts[key].get("sections", {}))
-        for name, schema in field_schemas(items[key]):
-            yield from option_faults(f"{kind}.{key}.{name}", schema["selector"], content)
+    yield from option_faults(kind, items, content)
 
 
-def option_faults(name: str, config: Json, content: Json) -> Iterator[str]:
-    select = config.get("select") or {}
-    if "translation_key" in select:
-        texts = content.get("selector", {}).get(select["translation_key"], {}).get("options", {})
-        options = {item["value"] if isinstance(item, dict) else item for item in select["options"]}
-        yield from differences(f"{name}: selector.{select['translation_key']}.options", options, texts)
+def option_faults(kind: str, items: Json, content: Json) -> Iterator[str]:
+    """Each option has its text. Fields may share texts: of these, each is one of an option somewhere."""
+    used: dict[str, set[str]] = {}
+    for item in items.values():
+        for _, schema in field_schemas(item):
+            select = schema["selector"].get("select") or {}
+            if key := select.get("translation_key"):
+                options = {
+                    option["value"] if isinstance(option, dict) else option for option in select["options"]
+                }
+                used[key] = used.get(key, set()) | options
+    for key, options in sorted(used.items()):
+        texts = content.get("selector", {}).get(key, {}).get("options", {})
+        yield from differences(f"{kind}: selector.{key}.options", options, texts)
 
 
 def differences(what: str, wanted: Iterable[str], found: Iterable[str]) -> Iterator[str]:

@@ -96,10 +96,11 @@ OUR_HOSTS = re.compile(
     r"""
     (.+\.)? (smsmobileapi\.com | home-assistant\.io | hacs\.xyz | shields\.io)
     | github\.com
-    | hooks\.nabu\.casa                                 # where a cloudhook's address lies
+    | (hooks | .+\.ui)\.nabu\.casa                      # where the addresses of Home Assistant Cloud lie
     | www\.w3\.org                                      # the names of SVG and XHTML, asked for by nobody
     | (.+\.)? (example | example\.(com|net|org) | invalid | test | local)
-    | localhost | \[::1\] | (0 | 127 | 10 | 192\.168)(\.\d+)+ | (192\.0\.2 | 198\.51\.100 | 203\.0\.113)\.\d+
+    | [a-z0-9-]+ | .+\.lan                              # at home only
+    | \[::1\] | (0 | 127 | 10 | 192\.168)(\.\d+)+ | (192\.0\.2 | 198\.51\.100 | 203\.0\.113)\.\d+
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -1,0 +1,87 @@
+"""Options: what the user chose for an account, as it is when asked, and what counts where nothing was chosen."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+
+from .const import (
+    CONF_MESSAGES_PER_DAY,
+    CONF_MESSAGES_PER_MINUTE,
+    CONF_OFFLINE_HOURS,
+    CONF_PHONE,
+    CONF_POLL_MINUTES,
+    CONF_POLL_SECONDS,
+    CONF_REGION,
+    CONF_SIGNING_SECRET,
+    CONF_SIM,
+)
+
+DEFAULTS: Final = {
+    CONF_MESSAGES_PER_MINUTE: 20,
+    CONF_MESSAGES_PER_DAY: 200,
+    CONF_POLL_SECONDS: 60,
+    CONF_POLL_MINUTES: 15,
+    CONF_OFFLINE_HOURS: 6,
+}
+
+
+class Options:
+    """The options of one account."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry = entry
+
+    @property
+    def signing_secret(self) -> str | None:
+        """Return the secret with which the service signs webhooks V2; None: no signature is asked for."""
+        return self._entry.options.get(CONF_SIGNING_SECRET)
+
+    @property
+    def messages_per_minute(self) -> int:
+        """Return how many messages may leave in a minute."""
+        return self._number(CONF_MESSAGES_PER_MINUTE)
+
+    @property
+    def messages_per_day(self) -> int:
+        """Return how many messages may leave in 24 hours."""
+        return self._number(CONF_MESSAGES_PER_DAY)
+
+    @property
+    def poll_alone(self) -> timedelta:
+        """Return the time between two polls while nothing else brings messages."""
+        return timedelta(seconds=self._number(CONF_POLL_SECONDS))
+
+    @property
+    def poll_beside_webhook(self) -> timedelta:
+        """Return the time between two polls once the webhook brings messages."""
+        return timedelta(minutes=self._number(CONF_POLL_MINUTES))
+
+    @property
+    def phone(self) -> str | None:
+        """Return the SID of the phone that sends; None: the service chooses."""
+        return self._entry.options.get(CONF_PHONE)
+
+    @property
+    def sim(self) -> int | None:
+        """Return the SIM that sends, 1 or 2; None: the phone chooses."""
+        sim = self._entry.options.get(CONF_SIM)
+        return None if sim is None else int(sim)
+
+    @property
+    def region(self) -> str | None:
+        """Return the country (ISO 3166) of national numbers: the phones', else the home's."""
+        region: str | None = self._entry.options.get(CONF_REGION)
+        return region or self._hass.config.country
+
+    @property
+    def offline_after(self) -> timedelta | None:
+        """Return how long a phone may be offline before the user hears of it; None: for ever."""
+        hours = self._number(CONF_OFFLINE_HOURS)
+        return timedelta(hours=hours) if hours else None
+
+    def _number(self, name: str) -> int:
+        chosen: Any = self._entry.options.get(name, DEFAULTS[name])
+        return int(chosen)
