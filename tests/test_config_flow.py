@@ -1,10 +1,9 @@
-"""Adding an account, giving it another key, changing it: what is proved first, and what each refusal says."""
+"""Adding an account by its key, giving it another key, changing it: what is proved first, and what each refusal says."""
 
 from collections.abc import Callable
 from http import HTTPStatus
 import json
 from pathlib import Path
-import string
 from typing import Any
 
 from aiohttp import ClientTimeout
@@ -31,6 +30,7 @@ from custom_components.smsmobileapi.const import DOMAIN
 from simulator import Account, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, settle
+from .package.reading import flat, placeholders
 
 CLOUD = "custom_components.smsmobileapi.webhook.cloud"
 OTHER_KEY = "k-fedcba9876543210"
@@ -59,15 +59,34 @@ def cloudhooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return hooks
 
 
-async def begin(hass: HomeAssistant) -> ConfigFlowResult:
-    """Open the dialog that adds an account."""
-    return await hass.config_entries.flow.async_init(DOMAIN, context=ConfigFlowContext(source=SOURCE_USER))
+async def begin(hass: HomeAssistant, kind: str = "api_key") -> ConfigFlowResult:
+    """Open the dialog that adds an account, and choose what credentials there are."""
+    context = ConfigFlowContext(source=SOURCE_USER)
+    return await choose(hass, await hass.config_entries.flow.async_init(DOMAIN, context=context), kind)
 
 
-async def begin_change(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> ConfigFlowResult:
-    """Open the dialog that changes an account."""
+async def begin_change(
+    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, what: str = "change_api_key"
+) -> ConfigFlowResult:
+    """Open the dialog that changes an account, and choose what to change."""
     context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=entry.entry_id)
-    return await hass.config_entries.flow.async_init(DOMAIN, context=context)
+    return await choose(hass, await hass.config_entries.flow.async_init(DOMAIN, context=context), what)
+
+
+async def begin_reauth(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> ConfigFlowResult:
+    """Have the account ask for its credentials; return the dialog that waits."""
+    entry.async_start_reauth(hass)
+    await settle(hass)
+    (flow,) = waiting(hass, SOURCE_REAUTH)
+    return flow
+
+
+async def choose(hass: HomeAssistant, flow: ConfigFlowResult, step: str) -> ConfigFlowResult:
+    """Choose from a menu, all of which has its texts."""
+    assert flow["type"] is FlowResultType.MENU
+    texts = ENGLISH["config"]["step"][flow["step_id"]]
+    assert list(texts["menu_options"]) == list(texts["menu_option_descriptions"]) == flow["menu_options"]
+    return await submit(hass, flow, next_step_id=step)
 
 
 async def submit(hass: HomeAssistant, flow: ConfigFlowResult, **entered: Any) -> ConfigFlowResult:
@@ -95,10 +114,10 @@ def assert_shown(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> N
     """Assert that a form shows these errors, and that each has its whole sentence."""
     assert flow["type"] is FlowResultType.FORM
     assert flow["step_id"] == step
-    assert flow["errors"] == errors
-    for code in errors.values():
-        names = {name for _, name, _, _ in string.Formatter().parse(ENGLISH["config"]["error"][code]) if name}
-        assert names <= set(flow["description_placeholders"] or {})
+    assert (flow["errors"] or {}) == errors
+    texts = [ENGLISH["config"]["error"][code] for code in errors.values()]
+    texts += flat(ENGLISH["config"]["step"][step]).values()
+    assert set().union(*map(placeholders, texts)) <= set(flow["description_placeholders"] or {})
 
 
 def assert_aborted(flow: ConfigFlowResult, reason: str) -> None:
@@ -113,8 +132,12 @@ def assert_aborted(flow: ConfigFlowResult, reason: str) -> None:
 async def test_a_proved_key_makes_an_account(
     home: HomeAssistant, simulator: Simulator, service_account: Account
 ) -> None:
-    flow = await begin(home)
-    assert (flow["type"], flow["step_id"], flow["errors"]) == (FlowResultType.FORM, "user", None)
+    context = ConfigFlowContext(source=SOURCE_USER)
+    flow = await home.config_entries.flow.async_init(DOMAIN, context=context)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.MENU, "user")
+    assert flow["menu_options"] == ["api_key", "oauth2"]
+    flow = await choose(home, flow, "api_key")
+    assert (flow["type"], flow["step_id"], flow["errors"]) == (FlowResultType.FORM, "api_key", None)
     assert simulator.requests == []
 
     flow = await submit(home, flow, api_key=KEY, server=server(simulator.url))
@@ -148,7 +171,7 @@ async def test_the_services_own_server_is_the_default(home: HomeAssistant) -> No
 async def test_a_form_without_the_server_section_is_taken(home: HomeAssistant) -> None:
     # A blank key, so that nobody is asked at that server.
     flow = await submit(home, await begin(home), api_key=" ")
-    assert_shown(flow, "user", {"api_key": "api_key_empty"})
+    assert_shown(flow, "api_key", {"api_key": "api_key_empty"})
 
 
 async def test_blanks_around_key_and_server_do_not_matter(
@@ -248,7 +271,7 @@ async def test_a_refusal_says_why_and_can_be_corrected(
 ) -> None:
     good = {"api_key": KEY, "server": server(simulator.url)}
     flow = await submit(home, await begin(home), **(good | spoil(simulator, service_account)))
-    assert_shown(flow, "user", errors)
+    assert_shown(flow, "api_key", errors)
 
     simulator.faults.waiting.clear()
     service_account.state = "good"
@@ -264,7 +287,7 @@ async def test_a_service_that_does_not_answer_is_told_apart(
     monkeypatch.setattr(f"{smsmobileapi.__name__}.api.client.TIMEOUT", ClientTimeout(total=0.1))
     simulator.fault("*", "hang_after")
     flow = await submit(home, await begin(home), api_key=KEY, server=server(simulator.url))
-    assert_shown(flow, "user", {"base": "outcome_unknown"})
+    assert_shown(flow, "api_key", {"base": "outcome_unknown"})
     monkeypatch.undo()
     flow = await submit(home, flow, api_key=KEY, server=server(simulator.url))
     assert flow["step_id"] == "webhook"
@@ -417,6 +440,9 @@ async def test_the_dialog_can_be_shown_in_a_browser(
     async with client.post(path, json={"handler": DOMAIN}) as response:
         assert response.status == HTTPStatus.OK
         flow = await response.json()
+    assert (flow["type"], flow["menu_options"]) == ("menu", ["api_key", "oauth2"])
+    async with client.post(f"{path}/{flow['flow_id']}", json={"next_step_id": "api_key"}) as response:
+        flow = await response.json()
     assert [(field["name"], field["required"]) for field in flow["data_schema"]] == [
         ("api_key", True),
         ("server", True),
@@ -451,6 +477,19 @@ async def test_a_key_refused_at_set_up_is_asked_for(
     await settle(home)
     assert account.state is ConfigEntryState.LOADED
     assert account.data["api_key"] == OTHER_KEY
+    assert not waiting(home, SOURCE_REAUTH)
+
+
+async def test_a_key_refused_at_a_poll_is_asked_for(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
+) -> None:
+    simulator.fault("/getsms/", "status", status=403, error="invalid_apikey")
+    await account.runtime_data.coordinator.async_refresh()
+    await settle(home)
+    (flow,) = waiting(home, SOURCE_REAUTH)
+    assert_aborted(await submit(home, flow, api_key=KEY), "reauth_successful")
+    await settle(home)
+    assert account.state is ConfigEntryState.LOADED
     assert not waiting(home, SOURCE_REAUTH)
 
 
@@ -499,9 +538,7 @@ async def test_a_refused_new_key_says_why_and_can_be_corrected(
     spoil: Spoil,
     errors: dict[str, str],
 ) -> None:
-    account.async_start_reauth(home)
-    await settle(home)
-    (flow,) = waiting(home, SOURCE_REAUTH)
+    flow = await begin_reauth(home, account)
     flow = await submit(home, flow, **({"api_key": KEY} | spoil(simulator, service_account)))
     assert_shown(flow, "reauth_confirm", errors)
     simulator.faults.waiting.clear()
@@ -516,9 +553,7 @@ async def test_a_new_key_must_not_be_another_accounts(
 ) -> None:
     simulator.add_account(OTHER_KEY)
     await add_account(home, simulator, OTHER_KEY)
-    account.async_start_reauth(home)
-    await settle(home)
-    (flow,) = waiting(home, SOURCE_REAUTH)
+    flow = await begin_reauth(home, account)
     assert_aborted(await submit(home, flow, api_key=OTHER_KEY), "already_configured")
     assert account.data["api_key"] == KEY
 
@@ -534,7 +569,7 @@ async def test_a_key_left_empty_is_kept(
 ) -> None:
     data, before = dict(account.data), account.runtime_data
     flow = await begin_change(home, account)
-    assert flow["step_id"] == "reconfigure"
+    assert flow["step_id"] == "change_api_key"
     flow = await submit(home, flow, **entered)
     assert flow["step_id"] == "webhook"
     shown = (flow["description_placeholders"] or {})["webhook_url"]
@@ -547,9 +582,7 @@ async def test_a_key_left_empty_is_kept(
 
 
 async def test_no_key_is_shown(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
-    account.async_start_reauth(home)
-    await settle(home)
-    (flow,) = waiting(home, SOURCE_REAUTH)
+    flow = await begin_reauth(home, account)
     reauth = await home.config_entries.flow.async_configure(flow["flow_id"])
     for form in (await begin_change(home, account), reauth):
         assert form["data_schema"] is not None
@@ -592,7 +625,7 @@ async def test_a_refused_change_says_why_and_can_be_corrected(
     data = dict(account.data)
     flow = await begin_change(home, account)
     flow = await submit(home, flow, **spoil(simulator, service_account))
-    assert_shown(flow, "reconfigure", errors)
+    assert_shown(flow, "change_api_key", errors)
     assert account.data == data
     simulator.faults.waiting.clear()
     service_account.state = "good"
@@ -666,12 +699,127 @@ async def test_a_change_without_a_key_keeps_one_that_came_meanwhile(
     home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
 ) -> None:
     simulator.add_account(OTHER_KEY)
-    account.async_start_reauth(home)
-    await settle(home)
-    (reauth,) = waiting(home, SOURCE_REAUTH)
+    reauth = await begin_reauth(home, account)
     change = await submit(home, await begin_change(home, account))
     assert_aborted(await submit(home, reauth, api_key=OTHER_KEY), "reauth_successful")
     await settle(home)
     assert_aborted(await submit(home, change), "reconfigure_successful")
     await settle(home)
     assert account.data["api_key"] == OTHER_KEY
+
+
+async def test_a_key_that_was_entered_again_is_taken_whatever_came_meanwhile(
+    home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
+) -> None:
+    simulator.add_account(OTHER_KEY)
+    reauth = await begin_reauth(home, account)
+    change = await submit(home, await begin_change(home, account), api_key=KEY)
+    assert_aborted(await submit(home, reauth, api_key=OTHER_KEY), "reauth_successful")
+    await settle(home)
+    assert_aborted(await submit(home, change), "reconfigure_successful")
+    await settle(home)
+    assert account.data["api_key"] == KEY
+
+
+# The address again
+
+
+async def test_the_address_is_shown_again_without_any_request(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator
+) -> None:
+    options = {"signing_secret": "whsec-0123456789", "messages_per_day": 7}
+    home.config_entries.async_update_entry(account, options=options)
+    await settle(home)
+    data, before = dict(account.data), account.runtime_data
+    simulator.requests.clear()
+    flow = await begin_change(home, account, "address")
+    assert_shown(flow, "webhook", {})
+    shown = (flow["description_placeholders"] or {})["webhook_url"]
+    assert shown == f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"
+    assert flow["data_schema"] is not None
+    fields = {field.schema: field.description for field in flow["data_schema"].schema}
+    assert fields == {"signing_secret": {"suggested_value": "whsec-0123456789"}}
+    assert simulator.requests == []
+    assert_aborted(
+        await submit(home, flow, signing_secret=options["signing_secret"]), "reconfigure_successful"
+    )
+    await settle(home)
+    assert (account.data, account.options) == (data, options)
+    assert account.runtime_data is not before
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept"),
+    [
+        ({"signing_secret": " another "}, {"signing_secret": "another"}),
+        ({"signing_secret": " "}, {}),
+        ({"signing_secret": ""}, {}),
+        ({}, {}),
+    ],
+)
+async def test_the_secret_can_be_changed_beside_the_address(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, entered: dict[str, str], kept: dict[str, str]
+) -> None:
+    rest = {"messages_per_day": 7, "region": "BE"}
+    home.config_entries.async_update_entry(account, options={"signing_secret": "whsec", **rest})
+    await settle(home)
+    flow = await submit(home, await begin_change(home, account, "address"), **entered)
+    assert_aborted(flow, "reconfigure_successful")
+    await settle(home)
+    assert account.options == kept | rest
+    assert account.state is ConfigEntryState.LOADED
+
+
+async def test_without_an_address_the_secret_is_kept(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    options = {"signing_secret": "whsec", "region": "BE"}
+    home.config_entries.async_update_entry(account, options=options)
+    await home.config.async_update(external_url=None)
+    await settle(home)
+    flow = await begin_change(home, account, "address")
+    assert_shown(flow, "polling", {})
+    assert_aborted(await submit(home, flow), "reconfigure_successful")
+    await settle(home)
+    assert account.options == options
+
+
+async def test_the_address_is_shown_while_the_service_is_away(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator
+) -> None:
+    simulator.fault("*", "status", 9)
+    await home.config_entries.async_reload(account.entry_id)
+    assert account.state is ConfigEntryState.SETUP_RETRY
+    flow = await begin_change(home, account, "address")
+    assert flow["step_id"] == "webhook"
+    simulator.faults.waiting.clear()
+    assert_aborted(await submit(home, flow), "reconfigure_successful")
+    await settle(home)
+    assert account.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("is_reachable", [True, False])
+async def test_a_page_that_is_loaded_again_changes_nothing(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, is_reachable: bool
+) -> None:
+    """Home Assistant then asks for the same step without an input: the address is shown again, nothing is made."""
+    if not is_reachable:
+        await home.config.async_update(external_url=None)
+    flow = await submit(home, await begin(home), api_key=KEY, server=server(simulator.url))
+    again = await home.config_entries.flow.async_configure(flow["flow_id"])
+    assert again["step_id"] == flow["step_id"] == ("webhook" if is_reachable else "polling")
+    assert again["description_placeholders"] == flow["description_placeholders"]
+    assert home.config_entries.async_entries(DOMAIN) == []
+    assert (await submit(home, again))["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_page_that_is_loaded_again_keeps_the_secret(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    """The address is shown again, and the signing secret is not taken away meanwhile."""
+    await submit(home, await begin_change(home, account, "address"), signing_secret="whsec-0123")
+    await settle(home)
+    flow = await begin_change(home, account, "address")
+    again = await home.config_entries.flow.async_configure(flow["flow_id"])
+    assert again["step_id"] == "webhook"
+    assert account.options["signing_secret"] == "whsec-0123"

@@ -23,9 +23,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components import smsmobileapi
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.const import DOMAIN
-from simulator import Account, Simulator
+from simulator import Account, Phone, Simulator
 
-from .conftest import add_account, add_contact, settle
+from .conftest import KEY, add_account, add_contact, settle
 
 ANNA = "+36301234567"
 BELA = "+36209876543"
@@ -51,10 +51,15 @@ async def begin_change(
 
 
 async def submit(
-    hass: HomeAssistant, flow: SubentryFlowResult, name: str, number: Any, channel: str | None = "sms"
+    hass: HomeAssistant,
+    flow: SubentryFlowResult,
+    name: str,
+    number: Any,
+    channel: str | None = "sms",
+    **more: str,
 ) -> SubentryFlowResult:
     """Send a form."""
-    entered = {"name": name, "number": number, **({"channel": channel} if channel else {})}
+    entered = {"name": name, "number": number, **({"channel": channel} if channel else {}), **more}
     return await hass.config_entries.subentries.async_configure(flow["flow_id"], entered)
 
 
@@ -65,9 +70,11 @@ async def change(
     name: str,
     number: str,
     channel: str = "sms",
+    **more: str,
 ) -> None:
     """Change a contact as a user does."""
-    flow = await submit(hass, await begin_change(hass, entry, contact_id), name, number, channel)
+    flow = await begin_change(hass, entry, contact_id)
+    flow = await submit(hass, flow, name, number, channel, **more)
     assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     await settle(hass)
 
@@ -137,7 +144,7 @@ async def test_a_contact_is_added(home: HomeAssistant, account: SmsMobileApiConf
 async def test_contacts_can_be_many(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
     for number in range(5):
         await add_contact(home, account, f"Contact {number}", f"+3630123456{number}")
-    assert len(home.states.async_entity_ids("notify")) == 5
+    assert {f"notify.contact_{number}" for number in range(5)} <= set(home.states.async_entity_ids("notify"))
     devices = [device_of(home, contact_id) for contact_id in account.subentries]
     assert len({device.id for device in devices if device}) == 5
 
@@ -194,7 +201,10 @@ WRONG = [
     pytest.param("Anna", "+999 123 456 789", "sms", {"number": "number_invalid"}, id="no such country"),
     pytest.param("Anna", "+3630", "sms", {"number": "number_too_short"}, id="too short"),
     pytest.param("Anna", "+3630123456789012345", "sms", {"number": "number_too_long"}, id="too long"),
-    pytest.param("Anna", "1234", "whatsapp", {"number": "number_short_code"}, id="short code on WhatsApp"),
+    *(
+        pytest.param("Anna", "1234", channel, {"number": "number_short_code"}, id=f"short code, {channel}")
+        for channel in ("whatsapp", "both", "whatsapp_else_sms")
+    ),
     pytest.param("", ANNA, "sms", {"name": "name_empty"}, id="no name"),
     pytest.param("   ", ANNA, "sms", {"name": "name_empty"}, id="blank name"),
     pytest.param("Béla", ANNA, "sms", {"name": "name_taken"}, id="name taken"),
@@ -226,8 +236,118 @@ async def test_a_refusal_says_why_and_can_be_corrected(
 
 
 def suggested(flow: SubentryFlowResult) -> dict[str, Any]:
+    """Return what stands in the form's fields."""
     assert flow["data_schema"] is not None
-    return {field.schema: field.description["suggested_value"] for field in flow["data_schema"].schema}
+    return {
+        field.schema: field.description["suggested_value"]
+        for field in flow["data_schema"].schema
+        if field.description and "suggested_value" in field.description
+    }
+
+
+# How messages travel to a contact
+
+
+@pytest.mark.parametrize("channel", ["sms", "whatsapp", "both", "whatsapp_else_sms"])
+async def test_a_contact_has_one_of_four_channels(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, channel: str
+) -> None:
+    contact_id = await add_contact(home, account, "Anna", ANNA, channel)
+    assert contacts(account) == [{"name": "Anna", "number": ANNA, "channel": channel}]
+    (contact,) = account.runtime_data.contacts
+    assert contact.route == channel
+    assert suggested(await begin_change(home, account, contact_id))["channel"] == channel
+
+
+async def test_a_contact_has_a_phone_and_a_sim(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    contact_id = await add_contact(home, account, "Anna", ANNA, phone="phone-1", sim="2")
+    data = {"name": "Anna", "number": ANNA, "channel": "sms"}
+    assert contacts(account) == [data | {"phone": "phone-1", "sim": 2}]
+    assert suggested(await begin_change(home, account, contact_id)) == data | {"phone": "phone-1", "sim": "2"}
+    await home.services.async_call(
+        "notify", "send_message", {"entity_id": "notify.anna", "message": "hi"}, blocking=True
+    )
+    (sent,) = service_account.sent
+    assert (sent.fields["sIdentifiant"], sent.fields["port"]) == ("phone-1", "2")
+
+    await change(home, account, contact_id, "Anna", ANNA, sim="1")
+    assert contacts(account) == [data | {"sim": 1}]
+    await change(home, account, contact_id, "Anna", ANNA)
+    assert contacts(account) == [data]
+
+
+@pytest.mark.parametrize("wrong", [{"sim": "3"}, {"sim": "0"}, {"phone": "phone-9"}, {"channel": "email"}])
+async def test_what_cannot_be_chosen_is_refused_by_the_form(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, wrong: dict[str, str]
+) -> None:
+    flow = await begin(home, account)
+    with pytest.raises(InvalidData):
+        await submit(home, flow, "Anna", ANNA, **wrong)
+    flow = await submit(home, flow, "Anna", ANNA)
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    await settle(home)
+
+
+async def test_what_was_chosen_stays_in_a_refused_form(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    chosen = {"phone": "phone-1", "sim": "1"}
+    flow = await submit(home, await begin(home, account), "Anna", "1234", "both", **chosen)
+    assert_shown(flow, "user", {"number": "number_short_code"})
+    assert suggested(flow) == {"name": "Anna", "number": "1234", "channel": "both", **chosen}
+    flow = await submit(home, flow, "Anna", "1234", "sms", **chosen)
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    await settle(home)
+
+
+async def test_a_phone_that_is_gone_stays_until_another_is_chosen(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    contact_id = await add_contact(home, account, "Anna", ANNA, phone="phone-1")
+    service_account.phones[:] = [Phone(sid="phone-2", label="Cellar")]
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    flow = await begin_change(home, account, contact_id)
+    assert flow["data_schema"] is not None
+    offered = flow["data_schema"].schema["phone"].config["options"]
+    assert [(phone["value"], phone["label"]) for phone in offered] == [
+        ("phone-2", "Cellar"),
+        ("phone-1", "Phone (gone)"),
+    ]
+    flow = await submit(home, flow, "Anna Nagy", ANNA, phone="phone-1")
+    assert flow["reason"] == "reconfigure_successful"
+    await settle(home)
+    assert account.subentries[contact_id].data["phone"] == "phone-1"
+    await change(home, account, contact_id, "Anna", ANNA, phone="phone-2")
+    flow = await begin(home, account)
+    assert flow["data_schema"] is not None
+    assert len(flow["data_schema"].schema["phone"].config["options"]) == 1
+
+
+async def test_without_phones_there_is_none_to_choose(
+    home: HomeAssistant, simulator: Simulator, service_account: Account
+) -> None:
+    service_account.phones.clear()
+    account = await add_account(home, simulator)
+    flow = await begin(home, account)
+    assert flow["data_schema"] is not None
+    assert "phone" not in flow["data_schema"].schema
+    flow = await submit(home, flow, "Anna", ANNA, sim="1")
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    await settle(home)
+
+
+async def test_a_number_is_read_in_the_accounts_region(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    home.config_entries.async_update_entry(account, options={"region": "BE"})
+    await settle(home)
+    await add_contact(home, account, "Anna", "0470 12 34 56")
+    assert contacts(account)[0]["number"] == "+32470123456"
+    flow = await submit(home, await begin(home, account), "Béla", "0032 470 12 34 56")
+    assert_shown(flow, "user", {"number": "number_taken"})
 
 
 async def test_a_number_that_is_no_text_is_refused_by_the_form(
@@ -268,7 +388,7 @@ async def test_another_account_may_have_the_same_contact(
     ids = [await add_contact(home, entry, "Anna", ANNA) for entry in (account, other)]
     devices = [device_of(home, contact_id) for contact_id in ids]
     assert devices[0] and devices[1] and devices[0].id != devices[1].id
-    assert len(home.states.async_entity_ids("notify")) == 2
+    assert {"notify.anna", "notify.anna_2"} <= set(home.states.async_entity_ids("notify"))
 
 
 async def test_without_a_country_the_country_code_is_asked_for(
@@ -293,7 +413,7 @@ async def test_the_form_can_be_shown_in_a_browser(
     async with client.post(path, json={"handler": [account.entry_id, "contact"]}) as response:
         assert response.status == HTTPStatus.OK
         flow = await response.json()
-    assert [field["name"] for field in flow["data_schema"]] == ["name", "number", "channel"]
+    assert [field["name"] for field in flow["data_schema"]] == list(TEXTS["step"]["user"]["data"])
     entered = {"name": "Anna", "number": "06 30 123 4567", "channel": "sms"}
     async with client.post(f"{path}/{flow['flow_id']}", json=entered) as response:
         flow = await response.json()
@@ -410,13 +530,9 @@ async def test_ids_hold_no_number_and_no_key(home: HomeAssistant, account: SmsMo
         f"{contact_id}_notify",
     }
     of_account = er.async_entries_for_config_entry(er.async_get(home), account.entry_id)
-    assert {entity.unique_id for entity in of_account if not entity.config_subentry_id} == {
-        f"{account.entry_id}_message",
-        f"{account.entry_id}_last_message",
-        f"{account.entry_id}_call",
-        f"{account.entry_id}_report",
-        *(f"{account.entry_id}_messages_{what}" for what in ("received", "sent", "failed")),
-    }
+    for unique_id in {entity.unique_id for entity in of_account}:
+        assert unique_id.startswith((contact_id, account.entry_id))
+        assert not any(private in unique_id for private in (KEY, ANNA.lstrip("+")))
 
 
 async def test_a_user_given_name_is_kept(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:

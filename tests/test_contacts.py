@@ -9,9 +9,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.api import Channel
 from custom_components.smsmobileapi.const import DOMAIN
-from custom_components.smsmobileapi.contacts import Contact, Contacts
+from custom_components.smsmobileapi.contacts import Contact, Contacts, Route
 
 from .conftest import add_contact
 
@@ -56,7 +55,7 @@ def test_in_the_order_in_which_they_were_added(contacts: Contacts) -> None:
 
 def test_all_that_is_known_of_one(contacts: Contacts) -> None:
     assert contacts.by_name("Béla") == Contact(
-        contact_id="id of Béla", name="Béla", number=BELA, channel=Channel.WHATSAPP
+        contact_id="id of Béla", name="Béla", number=BELA, route=Route.WHATSAPP
     )
 
 
@@ -121,4 +120,4 @@ async def test_a_contact_that_a_user_adds(hass: HomeAssistant, account: SmsMobil
     """The flow stores the number in the form in which senders are looked up."""
     contact_id = await add_contact(hass, account, "Anna", "06 30 123-4567")
     anna = Contacts(account).by_number(ANNA)
-    assert anna == Contact(contact_id=contact_id, name="Anna", number=ANNA, channel=Channel.SMS)
+    assert anna == Contact(contact_id=contact_id, name="Anna", number=ANNA, route=Route.SMS)

@@ -1,40 +1,31 @@
-"""The dialogs for an account: add it, ask for its key again, change it, and its options."""
+"""The dialogs for an account: add it, ask for its credentials again, change it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any, Final, override
 
 from homeassistant.components import webhook
 from homeassistant.config_entries import (
+    SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
-    SOURCE_USER,
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
     OptionsFlow,
 )
-from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_API_KEY, CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_URL, CONF_WEBHOOK_ID
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
-from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
-from homeassistant.util import dt as dt_util
+from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
+from homeassistant.helpers.typing import UNDEFINED
 import voluptuous as vol
 from yarl import URL
 
-from .account import client_of
 from .api import DEFAULT_URL, InvalidCredentials, SmsMobileApiError
 from .const import (
     CONF_HISTORY,
-    CONF_MESSAGES_PER_DAY,
-    CONF_MESSAGES_PER_MINUTE,
+    CONF_PHONE,
     CONF_SERVER,
     CONF_SIGNING_SECRET,
     DASHBOARD_URL,
@@ -43,32 +34,27 @@ from .const import (
     SUBENTRY_CONTACT,
 )
 from .contact_flow import ContactFlow, Rejected
-from .ledger import history_of
-from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE
-from .log_filter import async_redact
-from .numbers import normalise_sender
+from .credentials import async_connect, credentials_in
+from .identity import async_history_of_other, async_new_history
+from .ledger import History
+from .options_flow import SECRET_FIELD, SmsMobileApiOptionsFlow, signing_secret_in
 from .webhook import async_delete_cloudhook, async_webhook_url
 
-COUNT_FIELD: Final = NumberSelector(
-    NumberSelectorConfig(min=1, max=100_000, step=1, mode=NumberSelectorMode.BOX)
-)
-KEY_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 URL_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
-SECRET_FIELDS: Final = {vol.Optional(CONF_SIGNING_SECRET): KEY_FIELD}
-OPTIONS_SCHEMA: Final = vol.Schema(
-    {
-        **SECRET_FIELDS,
-        vol.Required(CONF_MESSAGES_PER_MINUTE, default=DEFAULT_PER_MINUTE): COUNT_FIELD,
-        vol.Required(CONF_MESSAGES_PER_DAY, default=DEFAULT_PER_DAY): COUNT_FIELD,
-    }
-)
-REAUTH_SCHEMA: Final = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD})
+# The kinds of credentials, and for each field of one what is wrong where it is empty or its last one is not known.
+KEY: Final = {CONF_API_KEY: SECRET_FIELD}
+CLIENT: Final = {
+    CONF_CLIENT_ID: TextSelector(TextSelectorConfig(autocomplete="off")),
+    CONF_CLIENT_SECRET: SECRET_FIELD,
+}
+EMPTY: Final = {
+    CONF_API_KEY: "api_key_empty",
+    CONF_CLIENT_ID: "client_id_empty",
+    CONF_CLIENT_SECRET: "client_secret_empty",
+}
+UNKNOWN: Final = {CONF_API_KEY: "invalid_auth", CONF_CLIENT_SECRET: "invalid_client"}
 
-
-def _secret_of(user_input: Mapping[str, Any]) -> dict[str, str]:
-    """Return the option for a signing secret, if there is one; an empty field takes it away."""
-    secret = user_input.get(CONF_SIGNING_SECRET, "").strip()
-    return {CONF_SIGNING_SECRET: secret} if secret else {}
+type Kind = Mapping[str, TextSelector]
 
 
 def server_section(url: str) -> dict[vol.Marker, Any]:
@@ -82,7 +68,9 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
     """Add and change accounts."""
 
     def __init__(self) -> None:
-        self._data: dict[str, Any] = {}
+        # What is new in the account's data. It has a history and a webhook of its own where the account is new here: one
+        # that is added, or one that takes the place of another.
+        self._new: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -102,134 +90,71 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask what the service gave to the user."""
+        return self.async_show_menu(
+            step_id="user",
+            menu_options=["api_key", "oauth2"],
+            description_placeholders={"dashboard_url": DASHBOARD_URL},
+        )
+
+    async def async_step_api_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the key."""
-        rejected, url = None, DEFAULT_URL
-        if user_input is not None:
-            url = user_input[CONF_SERVER][CONF_URL]
-            try:
-                data = await self._prove(user_input[CONF_API_KEY], url)
-                data[CONF_HISTORY] = await self._history(data)
-            except Rejected as err:
-                rejected = err
-            else:
-                self._data = {**data, CONF_WEBHOOK_ID: webhook.async_generate_id()}
-                return await self._show_address()
-        schema = vol.Schema({vol.Required(CONF_API_KEY): KEY_FIELD, **server_section(url)})
-        return self._show_form("user", schema, user_input, rejected)
+        return await self._step("api_key", KEY, user_input)
+
+    async def async_step_oauth2(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for client ID and secret."""
+        return await self._step("oauth2", CLIENT, user_input)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """Begin to ask for another key: the service refuses the one that we have."""
+        """Begin to ask for other credentials: the service refuses those that we have."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for another key."""
-        entry = self._get_reauth_entry()
-        rejected = None
-        if user_input is not None:
-            try:
-                data = await self._prove(user_input[CONF_API_KEY], entry.data[CONF_URL])
-            except Rejected as err:
-                rejected = err
-            else:
-                return self._update(entry, data)
-        return self._show_form("reauth_confirm", REAUTH_SCHEMA, None, rejected)
+        """Ask for other credentials of the kind that the account has."""
+        kind = KEY if CONF_API_KEY in self._get_reauth_entry().data else CLIENT
+        return await self._step("reauth_confirm", kind, user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change the key or the server, and show the webhook's address again."""
-        entry = self._get_reconfigure_entry()
-        rejected, url = None, entry.data[CONF_URL]
+        """Ask what to change."""
+        return self.async_show_menu(
+            step_id="reconfigure", menu_options=["change_api_key", "change_oauth2", "address"]
+        )
+
+    async def async_step_change_api_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change the key or the server, or take a key in place of client ID and secret."""
+        return await self._step("change_api_key", KEY, user_input)
+
+    async def async_step_change_oauth2(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change client ID, secret or server, or take client ID and secret in place of a key."""
+        return await self._step("change_oauth2", CLIENT, user_input)
+
+    async def async_step_address(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the webhook's address again."""
+        return await self._show_address()
+
+    async def _step(self, step_id: str, kind: Kind, user_input: dict[str, Any] | None) -> ConfigFlowResult:
+        """Ask for credentials and, but for reauthentication, for the server; go on with those that are proved."""
+        entry, is_reauth = self._entry, self.source == SOURCE_REAUTH
+        rejected, url = None, entry.data[CONF_URL] if entry else DEFAULT_URL
         if user_input is not None:
-            url = user_input[CONF_SERVER][CONF_URL]
-            key = user_input.get(CONF_API_KEY, "").strip()
+            url = url if is_reauth else user_input[CONF_SERVER][CONF_URL]
             try:
-                data = await self._prove(key or entry.data[CONF_API_KEY], url)
+                self._new = await self._prove({name: user_input.get(name, "").strip() for name in kind}, url)
             except Rejected as err:
                 rejected = err
             else:
-                if not key:
-                    # Another one may have been entered elsewhere meanwhile.
-                    del data[CONF_API_KEY]
-                self._data = {**data, CONF_WEBHOOK_ID: entry.data[CONF_WEBHOOK_ID]}
+                if entry and is_reauth:
+                    return self._change(entry, self._options())
                 return await self._show_address()
-        # A key is not shown again; whoever leaves the field empty keeps it.
-        schema = vol.Schema({vol.Optional(CONF_API_KEY): KEY_FIELD, **server_section(url)})
-        return self._show_form("reconfigure", schema, user_input, rejected)
-
-    async def _show_address(self) -> ConfigFlowResult:
-        """Show where the service has to bring messages, or that they are polled for."""
-        if url := await async_webhook_url(self.hass, self._data[CONF_WEBHOOK_ID]):
-            return self.async_show_form(
-                step_id="webhook",
-                data_schema=self.add_suggested_values_to_schema(
-                    vol.Schema(SECRET_FIELDS), self._entry_options()
-                ),
-                description_placeholders={"webhook_url": url, "dashboard_url": DASHBOARD_URL},
-            )
-        return self.async_show_form(step_id="polling")
-
-    async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Make or change the account, now that the address was seen."""
-        # The same key may have been added in another window meanwhile.
-        if key := self._data.get(CONF_API_KEY):
-            self._async_abort_entries_match({CONF_API_KEY: key})
-        secret = _secret_of(user_input or {})
-        if self.source == SOURCE_RECONFIGURE:
-            return self._update(self._get_reconfigure_entry(), self._data, secret)
-        data, self._data = self._data, {}
-        return self.async_create_entry(title=self._title(), data=data, options=secret)
-
-    async def async_step_polling(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Make or change the account, without an address to bring messages to."""
-        return await self.async_step_webhook(self._entry_options())
-
-    def _entry_options(self) -> dict[str, Any]:
-        """Return the options of the account that is being changed."""
-        return dict(self._get_reconfigure_entry().options) if self.source == SOURCE_RECONFIGURE else {}
-
-    @callback
-    @override
-    def async_remove(self) -> None:
-        """Leave no address at Home Assistant Cloud behind where no account came of the flow."""
-        if self.source == SOURCE_USER and self._data:
-            self.hass.async_create_task(async_delete_cloudhook(self.hass, self._data[CONF_WEBHOOK_ID]))
-
-    async def _prove(self, key: str, url: str) -> dict[str, Any]:
-        """Return the data of an account that the service knows."""
-        key, url = key.strip(), url.strip().rstrip("/")
-        if not key:
-            raise Rejected(CONF_API_KEY, "api_key_empty")
-        if not _is_server(url):
-            raise Rejected("base", "invalid_url")
-        self._async_abort_entries_match({CONF_API_KEY: key})
-        data = {CONF_API_KEY: key, CONF_URL: url}
-        with ExitStack() as stack:
-            stack.callback(async_redact(key))
-            try:
-                await client_of(self.hass, data).prove_credentials()
-            except InvalidCredentials as err:
-                raise Rejected(CONF_API_KEY, err.code) from None
-            except SmsMobileApiError as err:
-                raise Rejected("base", err.code, err.placeholders) from None
-        return data
-
-    async def _history(self, data: dict[str, Any]) -> Mapping[str, Any]:
-        """Return what the account has received so far, so that none of it is taken for new."""
-        zone, region = dt_util.get_default_time_zone(), self.hass.config.country
-        with ExitStack() as stack:
-            stack.callback(async_redact(data[CONF_API_KEY]))
-            try:
-                messages = await client_of(self.hass, data).received_messages(after=None, zone=zone)
-            except SmsMobileApiError as err:
-                raise Rejected("base", err.code, err.placeholders) from None
-        return history_of((message, normalise_sender(message.sender, region)) for message in messages)
-
-    def _show_form(
-        self,
-        step_id: str,
-        schema: vol.Schema,
-        shown: Mapping[str, Any] | None,
-        rejected: Rejected | None,
-    ) -> ConfigFlowResult:
+        fields = vol.Optional if self._can_keep(kind) else vol.Required
+        schema = vol.Schema({fields(name): selector for name, selector in kind.items()})
+        # Of what is stored, only the client ID is shown again.
+        shown = {name: value for name, value in entry.data.items() if name == CONF_CLIENT_ID} if entry else {}
+        if is_reauth:
+            shown |= {name: value for name, value in (user_input or {}).items() if name == CONF_CLIENT_ID}
+        else:
+            schema = schema.extend(server_section(url))
+            shown |= user_input or {}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, shown),
@@ -240,42 +165,130 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             },
         )
 
-    def _update(
-        self, entry: ConfigEntry, data: Mapping[str, Any], secret: Mapping[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def _prove(self, entered: dict[str, str], url: str) -> dict[str, Any]:
+        """Return what is new in the data of an account that the service knows."""
+        entry, url, secret = self._entry, url.strip().rstrip("/"), next(reversed(entered))
+        present = credentials_in(entry.data) if entry else {}
+        # Whoever leaves the secret empty keeps it.
+        is_kept = (
+            self._can_keep(entered)
+            and not entered[secret]
+            and {name: value or present[name] for name, value in entered.items()} == present
+        )
+        data = {**(present if is_kept else entered), CONF_URL: url}
+        for name in entered:
+            if not data[name]:
+                raise Rejected(name, EMPTY[name])
+        if not _is_server(url):
+            raise Rejected("base", "invalid_url")
+        self._abort_if_in_use(data)
+        with ExitStack() as stack:
+            client, forget = async_connect(self.hass, data)
+            stack.callback(forget)
+            try:
+                phones = await client.prove_credentials()
+                history: History | None = None
+                if entry is None:
+                    history = await async_new_history(self.hass, client)
+                elif not data.items() <= entry.data.items():
+                    history = await async_history_of_other(self.hass, entry, client, phones)
+            except InvalidCredentials:
+                raise Rejected(secret, UNKNOWN[secret]) from None
+            except SmsMobileApiError as err:
+                raise Rejected("base", err.code, err.placeholders) from None
+        # Of those that are kept, others may be entered elsewhere meanwhile.
+        new = {CONF_URL: url} if is_kept else data
+        if history is not None:
+            new |= {CONF_HISTORY: history, CONF_WEBHOOK_ID: webhook.async_generate_id()}
+        return new
+
+    def _can_keep(self, kind: Iterable[str]) -> bool:
+        """Tell whether the account has credentials of this kind, which a change may leave as they are."""
+        entry = self._entry if self.source == SOURCE_RECONFIGURE else None
+        return entry is not None and all(name in entry.data for name in kind)
+
+    def _abort_if_in_use(self, data: Mapping[str, Any]) -> None:
+        """End the dialog where another account has the same key or client."""
+        for name in {CONF_API_KEY, CONF_CLIENT_ID} & data.keys():
+            self._async_abort_entries_match({name: data[name]})
+
+    async def _show_address(self) -> ConfigFlowResult:
+        """Show where the service has to bring messages, or that they are polled for."""
+        data = self._new if self._entry is None else {**self._entry.data, **self._new}
+        if url := await async_webhook_url(self.hass, data[CONF_WEBHOOK_ID]):
+            schema = vol.Schema({vol.Optional(CONF_SIGNING_SECRET): SECRET_FIELD})
+            return self.async_show_form(
+                step_id="webhook",
+                data_schema=self.add_suggested_values_to_schema(schema, self._options()),
+                description_placeholders={"webhook_url": url, "dashboard_url": DASHBOARD_URL},
+            )
+        return self.async_show_form(step_id="polling")
+
+    async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Make or change the account, now that the address was seen."""
+        # Home Assistant asks without an input when a page is loaded again.
+        return await self._show_address() if user_input is None else self._finish(user_input)
+
+    async def async_step_polling(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Make or change the account, without an address to bring messages to."""
+        return await self._show_address() if user_input is None else self._finish(self._options())
+
+    def _finish(self, user_input: Mapping[str, Any]) -> ConfigFlowResult:
+        """Make or change the account; `user_input` has the signing secret."""
+        # The same credentials may have been entered in another window meanwhile.
+        self._abort_if_in_use(self._new)
+        options = self._options()
+        options.pop(CONF_SIGNING_SECRET, None)
+        options |= signing_secret_in(user_input)
+        if entry := self._entry:
+            return self._change(entry, options)
+        data, self._new = self._new, {}
+        return self.async_create_entry(title=self._title(), data=data, options=options)
+
+    @property
+    def _entry(self) -> ConfigEntry | None:
+        """Return the account that is being changed."""
+        if self.source == SOURCE_REAUTH:
+            return self._get_reauth_entry()
+        return self._get_reconfigure_entry() if self.source == SOURCE_RECONFIGURE else None
+
+    def _options(self) -> dict[str, Any]:
+        """Return the account's options; of another account's secret and phones nothing is known."""
+        former = {CONF_SIGNING_SECRET, CONF_PHONE} if CONF_HISTORY in self._new else set[str]()
+        kept = self._entry.options if self._entry else {}
+        return {name: value for name, value in kept.items() if name not in former}
+
+    def _change(self, entry: ConfigEntry, options: dict[str, Any]) -> ConfigFlowResult:
         """Change the account and have it begin anew, which its listener sees to if it has one and something changed."""
-        options = dict(entry.options)
-        if secret is not None:
-            options.pop(CONF_SIGNING_SECRET, None)
-            options |= secret
-        is_changed = {**entry.data, **data} != entry.data or options != entry.options
-        result = self.async_update_and_abort(entry, data_updates=data, options=options)
+        new, self._new = self._new, {}
+        former = credentials_in(entry.data) if credentials_in(new) else {}
+        data = {name: value for name, value in entry.data.items() if name not in former} | new
+        if is_other := CONF_HISTORY in new:
+            # At the former address, the former account's messages would go on coming in.
+            self._delete_cloudhook(entry.data[CONF_WEBHOOK_ID])
+        is_changed = data != entry.data or options != entry.options
+        result = self.async_update_and_abort(
+            entry, data=data, options=options, reason="switched_account" if is_other else UNDEFINED
+        )
         if not (entry.update_listeners and is_changed):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return result
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Leave no address at Home Assistant Cloud behind where no account came of the flow."""
+        if CONF_WEBHOOK_ID in self._new:
+            self._delete_cloudhook(self._new[CONF_WEBHOOK_ID])
+
+    def _delete_cloudhook(self, webhook_id: str) -> None:
+        self.hass.async_create_task(async_delete_cloudhook(self.hass, webhook_id))
 
     def _title(self) -> str:
         """Return a name that no account has yet."""
         taken = {entry.title for entry in self._async_current_entries()}
         names = [MANUFACTURER, *(f"{MANUFACTURER} {number}" for number in range(2, len(taken) + 2))]
         return next(name for name in names if name not in taken)
-
-
-class SmsMobileApiOptionsFlow(OptionsFlow):
-    """Change how an account works."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the signing secret and the limits."""
-        if user_input is not None:
-            limits = {
-                limit: int(user_input[limit]) for limit in (CONF_MESSAGES_PER_MINUTE, CONF_MESSAGES_PER_DAY)
-            }
-            return self.async_create_entry(data=limits | _secret_of(user_input))
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, self.config_entry.options),
-            description_placeholders={"dashboard_url": DASHBOARD_URL},
-        )
 
 
 def _is_server(url: str) -> bool:

@@ -17,22 +17,22 @@ import voluptuous as vol
 
 from .api import Channel
 from .const import CONF_CHANNEL, CONF_NUMBER
-from .contacts import Contacts
+from .contacts import Contacts, Route
 from .numbers import InvalidNumber, parse_number
+from .options import Options
+from .options_flow import as_shown, async_phone_and_sim_fields, phone_and_sim_in
 
-CONTACT_SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(CONF_NAME): TextSelector(),
-        vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
-        vol.Required(CONF_CHANNEL, default=Channel.SMS.value): SelectSelector(
-            SelectSelectorConfig(
-                options=[channel.value for channel in Channel],
-                mode=SelectSelectorMode.LIST,
-                translation_key=CONF_CHANNEL,
-            )
-        ),
-    }
-)
+CONTACT_FIELDS: Final = {
+    vol.Required(CONF_NAME): TextSelector(),
+    vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
+    vol.Required(CONF_CHANNEL, default=Route.SMS.value): SelectSelector(
+        SelectSelectorConfig(
+            options=[route.value for route in Route],
+            mode=SelectSelectorMode.LIST,
+            translation_key=CONF_CHANNEL,
+        )
+    ),
+}
 
 
 class Rejected(Exception):
@@ -70,28 +70,32 @@ class ContactFlow(ConfigSubentryFlow):
                 return self.async_update_and_abort(
                     self._get_entry(), subentry, title=data[CONF_NAME], data=data
                 )
-        shown = user_input
-        if shown is None and subentry:
-            shown = {**subentry.data, CONF_NAME: subentry.title}
+        kept = as_shown({**subentry.data, CONF_NAME: subentry.title}) if subentry else {}
+        fields = CONTACT_FIELDS | await async_phone_and_sim_fields(self.hass, self._get_entry(), kept)
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(CONTACT_SCHEMA, shown),
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(fields), kept if user_input is None else user_input
+            ),
             errors=rejected.errors if rejected else None,
             description_placeholders=rejected.placeholders if rejected else None,
         )
 
-    def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, str]:
+    def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, Any]:
         """Return a contact's data, its number normalised."""
-        name, channel = user_input[CONF_NAME].strip(), Channel(user_input[CONF_CHANNEL])
+        entry = self._get_entry()
+        name, route = user_input[CONF_NAME].strip(), Route(user_input[CONF_CHANNEL])
         if not name:
             raise Rejected(CONF_NAME, "name_empty")
+        strictest = Channel.SMS if route is Route.SMS else Channel.WHATSAPP
         try:
-            number = parse_number(user_input[CONF_NUMBER], self.hass.config.country, channel)
+            number = parse_number(user_input[CONF_NUMBER], Options(self.hass, entry).region, strictest)
         except InvalidNumber as err:
             raise Rejected(CONF_NUMBER, err.code) from None
-        contacts = Contacts(self._get_entry())
+        contacts = Contacts(entry)
         if (other := contacts.by_name(name)) and other.contact_id != own_id:
             raise Rejected(CONF_NAME, "name_taken")
         if (other := contacts.by_number(number)) and other.contact_id != own_id:
             raise Rejected(CONF_NUMBER, "number_taken", {"contact": other.name})
-        return {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: channel.value}
+        data = {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: route.value}
+        return data | phone_and_sim_in(user_input)

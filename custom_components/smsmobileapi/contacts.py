@@ -2,23 +2,37 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 import unicodedata
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 
-from .api import Channel
-from .const import CONF_CHANNEL, CONF_NUMBER, SUBENTRY_CONTACT
+from .const import CONF_CHANNEL, CONF_NUMBER, CONF_PHONE, CONF_SIM, SUBENTRY_CONTACT
+
+
+class Route(StrEnum):
+    """How a message is to get to somebody: by one channel, by both, or by the second where the first fails."""
+
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    BOTH = "both"
+    WHATSAPP_ELSE_SMS = "whatsapp_else_sms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """A named number. `contact_id` is that of the subentry; the number is E.164 or a short code."""
+    """A named number. `contact_id` is that of the subentry; the number is E.164 or a short code.
+
+    `phone` (its SID) and `sim` (1, 2) send to the contact where they are set.
+    """
 
     contact_id: str
     name: str
     number: str
-    channel: Channel
+    route: Route
+    phone: str | None = None
+    sim: int | None = None
 
     @classmethod
     def from_subentry(cls, subentry: ConfigSubentry) -> Self:
@@ -28,7 +42,9 @@ class Contact:
             # It can be renamed in its menu, too.
             name=subentry.title,
             number=subentry.data[CONF_NUMBER],
-            channel=Channel(subentry.data[CONF_CHANNEL]),
+            route=Route(subentry.data[CONF_CHANNEL]),
+            phone=subentry.data.get(CONF_PHONE),
+            sim=subentry.data.get(CONF_SIM),
         )
 
 
