@@ -29,7 +29,7 @@ from .conftest import KEY, settle
 ANNA = "+36301234567"
 TEXT = "There is water on the kitchen floor."
 # A request has no answer for longer than this: it is given up.
-PATIENCE = 0.3
+PATIENCE = 0.6
 MAYBE_SENT = "may_have_been_sent"
 
 type Options = dict[str, Any]

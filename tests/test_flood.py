@@ -309,6 +309,36 @@ async def test_a_service_that_refuses_does_not_use_up_the_limit(
     assert await send(home) is None
 
 
+async def test_of_both_each_counts_and_the_refused_one_is_given_back(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    await set_limits(home, account, 4, 100)
+    service_account.whatsapp_numbers = set()
+    for _ in range(3):
+        assert await send(home, channel="both") == "some_not_sent"
+    service_account.whatsapp_numbers = None
+    assert await send(home, channel="both") == "some_not_sent"
+    assert [message.channel for message in service_account.sent] == ["sms"] * 4
+    assert account.runtime_data.limits.sent_in_a_day == 4
+
+
+async def test_many_by_both_stop_at_the_limit(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    ended = await asyncio.gather(*(send(home, channel="both") for _ in range(30)))
+    assert ended.count(None) == 10
+    assert len(service_account.sent) == requests(service_account) == 20
+
+
+async def test_a_picture_in_a_loop_costs_no_more(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    url = "https://example.com/cat.jpg"
+    ended = await asyncio.gather(*(send(home, channel="whatsapp", media_url=url) for _ in range(30)))
+    assert ended.count(None) == requests(service_account) == 20
+    assert set(ended) == {None, "limit_minute"}
+
+
 # Who it was.
 
 

@@ -1,8 +1,9 @@
-"""Sending to a contact by its notify entity."""
+"""Notify entities: a message to a contact, a notification on a phone."""
 
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -11,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import mock_restore_cache
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from simulator import Account, Simulator
+from simulator import Account, Phone, Simulator
 
 from .conftest import KEY, add_account, add_contact, settle
 from .test_config_flow import Spoil, faulty, in_state, sentence
@@ -260,3 +261,165 @@ async def test_a_template_that_looks_like_a_number_is_sent(
     )
     assert service_account.sent[0].fields["message"] == "42"
     assert dt_util.parse_datetime(state_of(home, anna))
+
+
+# A notification on a phone.
+
+PHONE = "notify.phone_notification"
+
+
+def shown(service_account: Account) -> list[tuple[str, str, str]]:
+    return [(each.sid, each.title, each.message) for each in service_account.notifications]
+
+
+def asked(service_account: Account) -> int:
+    return sum(request.path == "/notification/send" for request in service_account.requests)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("title", "text", "as_shown"),
+    [
+        ("Door", "It is open.", ("phone-1", "Door", "It is open.")),
+        (None, "It is open.", ("phone-1", "Home Assistant", "It is open.")),
+        ("", "ő 🚰 &amp;\nab", ("phone-1", "Home Assistant", "ő 🚰 &amp;\nab")),
+    ],
+)
+async def test_a_notification_is_shown_and_is_no_sms(
+    home: HomeAssistant,
+    service_account: Account,
+    title: str | None,
+    text: str,
+    as_shown: tuple[str, str, str],
+) -> None:
+    assert state_of(home, PHONE) == "unknown"
+    await send(home, PHONE, text, title)
+    assert shown(service_account) == [as_shown]
+    assert service_account.sent == []
+    assert dt_util.parse_datetime(state_of(home, PHONE))
+
+
+async def test_each_phone_shows_its_own(
+    home: HomeAssistant, simulator: Simulator, service_account: Account
+) -> None:
+    service_account.phones.append(Phone(sid="phone-2", label="Kitchen"))
+    await add_account(home, simulator)
+    await send(home, ["notify.kitchen_notification", PHONE], "hi")
+    await send(home, "notify.kitchen_notification", "you")
+    assert sorted(shown(service_account)) == [
+        ("phone-1", "Home Assistant", "hi"),
+        ("phone-2", "Home Assistant", "hi"),
+        ("phone-2", "Home Assistant", "you"),
+    ]
+
+
+async def test_a_phone_that_is_offline_or_gone_can_be_sent_to_and_says_so(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    """An action on an entity that is unavailable does nothing, and says nothing."""
+    service_account.phones[0].online = False
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "hi")
+    assert raised.value.translation_key == "phone_offline"
+    service_account.phones[0] = Phone(sid="another")
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "hi")
+    assert raised.value.translation_key == "refused"
+    assert (shown(service_account), account.runtime_data.limits.sent_in_a_day) == ([], 0)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "html", "empty", "nonsense", "hang_after"])
+async def test_what_may_have_been_shown_is_not_shown_twice(
+    home: HomeAssistant,
+    simulator: Simulator,
+    service_account: Account,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timeout = aiohttp.ClientTimeout(total=0.3, connect=0.3)
+    monkeypatch.setattr("custom_components.smsmobileapi.api.client.TIMEOUT", timeout)
+    simulator.fault("/notification/send", kind, seconds=1)
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "hi")
+    assert str(raised.value) == sentence("may_have_been_shown")
+    assert asked(service_account) == 1
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("status", {"status": 503, "count": 3}), ("status", {"status": 429, "retry_after": 0, "count": 2})],
+)
+async def test_what_was_not_taken_is_tried_again(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, kind: str, options: dict[str, Any]
+) -> None:
+    simulator.fault("/notification/send", kind, **options)
+    await send(home, PHONE, "hi")
+    assert len(shown(service_account)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"status": 400}, "refused"),
+        ({"status": 403}, "invalid_auth"),
+        ({"status": 403, "error": "api_expired"}, "subscription_expired"),
+        ({"status": 429, "retry_after": 600}, "rate_limited"),
+        ({"status": 503, "count": 4}, "cannot_connect"),
+    ],
+)
+async def test_a_refused_notification_says_why_and_does_not_count(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
+    options: dict[str, Any],
+    key: str,
+) -> None:
+    simulator.fault("/notification/send", "status", **options)
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "hi")
+    assert raised.value.translation_key == key
+    assert account.runtime_data.limits.sent_in_a_day == 0
+    assert bool(list(account.async_get_active_flows(home, {"reauth"}))) == (key == "invalid_auth")
+    assert state_of(home, PHONE) == "unknown"
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_an_empty_notification_is_refused_here(
+    home: HomeAssistant, service_account: Account, text: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await send(home, PHONE, text, "Door")
+    assert raised.value.translation_key == "message_empty"
+    assert asked(service_account) == 0
+
+
+async def test_a_loop_of_notifications_stops_too(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    home.config_entries.async_update_entry(account, options={"messages_per_minute": 2})
+    await settle(home)
+    for _ in range(2):
+        await send(home, PHONE, "hi")
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "hi")
+    assert raised.value.translation_key == "limit_minute"
+    assert asked(service_account) == 2
+
+
+@pytest.mark.usefixtures("account")
+async def test_a_refusal_does_not_repeat_what_was_to_be_shown(
+    home: HomeAssistant, simulator: Simulator
+) -> None:
+    body = {"success": False, "error": "no", "note": "no place for It is open and Front door"}
+    simulator.fault("/notification/send", "nonsense", body=body)
+    with pytest.raises(HomeAssistantError) as raised:
+        await send(home, PHONE, "It is open", "Front door")
+    assert "It is open" not in str(raised.value)
+    assert "Front door" not in str(raised.value)

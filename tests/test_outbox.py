@@ -10,6 +10,7 @@ import pytest
 import voluptuous as vol
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.routes import Routes
 from simulator import Account, Simulator
 
 from .conftest import KEY, add_account, add_contact
@@ -53,8 +54,65 @@ async def test_a_number_gets_an_sms_and_a_receipt(home: HomeAssistant, service_a
         "from": "Home Assistant",
     }
     assert receipts == [
-        {"recipient": ANNA, "contact": None, "channel": "sms", "message_id": sent.guid, "status": "accepted"}
+        {
+            "recipient": ANNA,
+            "contact": None,
+            "channel": "sms",
+            "message_id": sent.guid,
+            "status": "accepted",
+            "parts": 1,
+            "alphabet": "GSM-7",
+            "alphabet_forced_by": None,
+        }
     ]
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("text", "parts", "alphabet", "forced_by"),
+    [
+        ("x" * 160, 1, "GSM-7", None),
+        ("x" * 161, 2, "GSM-7", None),
+        ("[" * 81, 2, "GSM-7", None),
+        ("Der Zug ist da: 5 €, äöü", 1, "GSM-7", None),
+        ("Kész, ő is itt van ☃", 1, "UCS-2", "ő"),
+        ("x" * 70 + "☃", 2, "UCS-2", "☃"),
+        ("x" * 4000, 27, "GSM-7", None),
+    ],
+)
+async def test_the_answer_says_how_many_sms_the_text_takes_and_why(
+    home: HomeAssistant, text: str, parts: int, alphabet: str, forced_by: str | None
+) -> None:
+    cost = {"parts": parts, "alphabet": alphabet, "alphabet_forced_by": forced_by}
+    one, other = await send(home, recipients=[ANNA, BELA], message=text)
+    assert {name: one[name] for name in cost} == {name: other[name] for name in cost} == cost
+    (by_whatsapp,) = await send(home, recipients=ANNA, message=text, channel="whatsapp")
+    assert {name: by_whatsapp[name] for name in cost} == {
+        "parts": 1,
+        "alphabet": None,
+        "alphabet_forced_by": None,
+    }
+
+
+@pytest.mark.usefixtures("anna", "bela")
+async def test_each_of_many_has_a_row_of_its_own_in_the_order_in_which_they_were_named(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    everybody = [f"+36301{number:06}" for number in range(15)]
+    wanted = [*everybody[:7], "Béla", *everybody[7:], "Anna"]
+    rows = await send(home, recipients=wanted)
+    assert [row["contact"] or row["recipient"] for row in rows] == wanted
+    assert [row["channel"] for row in rows] == ["sms"] * 7 + ["whatsapp"] + ["sms"] * 9
+    ids = {message.guid: message.recipient.removeprefix("+") for message in service_account.sent}
+    assert [ids[row["message_id"]] for row in rows] == [row["recipient"].removeprefix("+") for row in rows]
+    assert {row["status"] for row in rows} == {"accepted"}
+
+
+@pytest.mark.usefixtures("account")
+async def test_who_wants_no_answer_gets_none(home: HomeAssistant, service_account: Account) -> None:
+    data = {"recipients": ANNA, "message": TEXT}
+    answer = await home.services.async_call("smsmobileapi", "send_message", data, blocking=True)
+    assert (answer, len(service_account.sent)) == (None, 1)
 
 
 @pytest.mark.usefixtures("anna", "bela")
@@ -217,6 +275,23 @@ async def test_one_failure_stops_none_of_the_others_and_all_are_named(
     assert sorted(numbers(service_account)) == ["+36701112233", BELA.removeprefix("+")]
     assert "Sent to: Béla, +36…33. Not sent to: Anna: " in str(caught.value)
     assert "no credit" in str(caught.value)
+
+
+@pytest.mark.usefixtures("account")
+async def test_a_fault_of_ours_is_not_told_as_one_of_the_service(
+    home: HomeAssistant, service_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Routes.send
+
+    async def send_or_break(routes: Routes, message: Any, *args: Any) -> Any:
+        if message.recipient == ANNA:
+            raise ZeroDivisionError
+        return await plain(routes, message, *args)
+
+    monkeypatch.setattr(Routes, "send", send_or_break)
+    with pytest.raises(ZeroDivisionError):
+        await send(home, recipients=[ANNA, BELA])
+    assert numbers(service_account) == [BELA]
 
 
 async def test_several_accounts(

@@ -1,8 +1,6 @@
 """Reports: what became of each sent message is told once, whichever way it is learnt, and in the end always."""
 
 import asyncio
-from collections.abc import Callable
-from copy import deepcopy
 from datetime import timedelta
 from http import HTTPStatus
 import logging
@@ -10,27 +8,21 @@ from typing import Any
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.reports import Reports
 from simulator import Account, SentMessage, Simulator, report_data
 
 from .conftest import KEY, add_contact, settle
+from .sending import ANNA, BELA, LOG, LONG, TEXT, Gate, Told, kill, moments, pass_time, send
 
-ANNA = "+36301234567"
-BELA = "+36207654321"
-TEXT = "There is water on the kitchen floor."
-LOG = "/log/sent/sms/"
 # When the sent log is looked into, in seconds after the message was accepted.
 LOOK_UPS = [5, 20, 65, 185, 485, 1385, 3185]
-LONG = 1_000_000.0
-
-type Told = list[Event[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -56,73 +48,9 @@ async def hooked(
     return service_account
 
 
-class Gate:
-    """Holds the answers of an endpoint back; what is asked is carried out at once."""
-
-    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-        self._opened = asyncio.Event()
-        self.reached = 0
-        simulator.fault(endpoint, "delay", count=1000)
-        self._faults = simulator.faults
-        monkeypatch.setattr(simulator.faults, "apply", self._apply)
-
-    async def _apply(self, fault: Any, request: Any, answer: Callable[..., Any]) -> Any:
-        good = await answer()
-        self.reached += 1
-        await self._opened.wait()
-        return good
-
-    async def is_reached(self) -> None:
-        """Wait until somebody stands before it."""
-        for _ in range(2000):
-            if self.reached:
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("nobody came")
-
-    def open(self) -> None:
-        self._faults.waiting.clear()
-        self._opened.set()
-
-
-async def send(home: HomeAssistant, recipients: Any = ANNA, **data: Any) -> list[dict[str, Any]]:
-    answer: Any = await home.services.async_call(
-        "smsmobileapi",
-        "send_message",
-        {"recipients": recipients, "message": TEXT, **data},
-        blocking=True,
-        return_response=True,
-    )
-    receipts: list[dict[str, Any]] = answer["recipients"]
-    return receipts
-
-
-async def pass_time(home: HomeAssistant, freezer: FrozenDateTimeFactory, **passed: float) -> None:
-    freezer.tick(timedelta(**passed))
-    async_fire_time_changed(home)
-    await settle(home)
-
-
-async def moments() -> None:
-    """Let requests that wait for nothing come and go."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
 async def deliver(simulator: Simulator, service_account: Account, kind: str, sent: SentMessage) -> None:
     status = await simulator.deliver_v2(service_account, kind, report_data(sent))
     assert status == HTTPStatus.ACCEPTED
-
-
-async def kill(home: HomeAssistant, account: SmsMobileApiConfigEntry, saved: dict[str, Any]) -> None:
-    """Go down without a word and come back to what was on the disk then."""
-    on_disk = deepcopy(saved)
-    await home.config_entries.async_unload(account.entry_id)
-    saved.clear()
-    saved.update(on_disk)
-    await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-    assert account.state is ConfigEntryState.LOADED
 
 
 def statuses(told: Told) -> list[str]:
@@ -615,6 +543,63 @@ async def test_those_who_wait_hold_up_nobody(
     assert not any(task.done() for task in waiting)
     await asyncio.gather(*waiting)
     assert not any(account.runtime_data.reports._waiting.values())
+
+
+async def test_those_who_wait_go_on_waiting_while_the_account_is_reloaded(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+) -> None:
+    """As when a contact is added."""
+    sending = asyncio.create_task(send(home, [ANNA, BELA], wait_for_report=10))
+    while account.runtime_data.reports.pending < 2:
+        await asyncio.sleep(0.01)
+    await home.config_entries.async_reload(account.entry_id)
+    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
+    await home.config_entries.async_reload(account.entry_id)
+    assert not sending.done()
+    await deliver(simulator, hooked, "sms.sent", hooked.sent[1])
+    assert [receipt["status"] for receipt in await sending] == ["sent", "sent"]
+
+
+async def test_an_action_hears_of_a_report_that_came_before_the_answer(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
+    hooked: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(simulator, monkeypatch, "/sendsms/")
+    sending = asyncio.create_task(send(home, wait_for_report=10))
+    await gate.is_reached()
+    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
+    gate.open()
+    (receipt,) = await sending
+    assert receipt["status"] == "sent"
+
+
+async def test_what_is_accepted_while_the_reports_are_read_is_followed(
+    freezer: FrozenDateTimeFactory,
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer comes in the middle of a reload."""
+    await send(home, BELA)
+    gate = Gate(simulator, monkeypatch, "/sendsms/")
+    sending = asyncio.create_task(send(home))
+    await gate.is_reached()
+    plain = Reports.load
+
+    async def load(reports: Reports) -> None:
+        gate.open()
+        await sending
+        await plain(reports)
+
+    monkeypatch.setattr(Reports, "load", load)
+    await home.config_entries.async_reload(account.entry_id)
+    await pass_time(home, freezer, seconds=5)
+    assert sorted(event.data["recipient"] for event in told) == [BELA, ANNA]
 
 
 # Private things.

@@ -338,7 +338,7 @@ async def test_a_webhook_that_missed_a_message_has_to_prove_itself_again(
     async_fire_time_changed(home, dt_util.utcnow() + timedelta(minutes=3))
     await poll(home, account)
     assert interval(account) == 60
-    assert account.runtime_data.webhook.misses_today == 1
+    assert account.runtime_data.webhook.proof.misses_today == 1
 
 
 async def test_home_assistant_cloud_gives_the_address(

@@ -13,7 +13,6 @@ from typing import Any
 from aiohttp.test_utils import TestClient
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.webhook import async_handle_webhook
-from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.json import json_bytes
@@ -29,6 +28,7 @@ from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL, EVENT_MESSA
 from simulator import Account, Simulator, sms_data, whatsapp_data
 
 from .conftest import KEY, add_account, settle
+from .test_config_flow import begin, begin_change, submit
 
 ANNA = "+36301234567"
 SECRET = "whsec-Zp3ö-0123456789"
@@ -452,12 +452,10 @@ async def test_the_dialog_that_adds_an_account_sets_the_secret(
     received: Received,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
-    flow = await home.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    flow = await home.config_entries.flow.async_configure(
-        flow["flow_id"], {"api_key": KEY, "server": {"url": simulator.url}}
-    )
+    flow = await begin(home)
+    flow = await submit(home, flow, api_key=KEY, server={"url": simulator.url})
     assert flow["step_id"] == "webhook"
-    flow = await home.config_entries.flow.async_configure(flow["flow_id"], {"signing_secret": f" {SECRET}\n"})
+    flow = await submit(home, flow, signing_secret=f" {SECRET}\n")
     assert flow["type"] is FlowResultType.CREATE_ENTRY
     await settle(home)
     account: SmsMobileApiConfigEntry = flow["result"]
@@ -482,12 +480,9 @@ async def test_the_dialog_that_changes_an_account_changes_the_secret(
     given_secret: dict[str, str],
     kept: str | None,
 ) -> None:
-    flow = await home.config_entries.flow.async_init(
-        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": account.entry_id}
-    )
-    flow = await home.config_entries.flow.async_configure(flow["flow_id"], {"server": {"url": simulator.url}})
+    flow = await submit(home, await begin_change(home, account), server={"url": simulator.url})
     assert flow["step_id"] == "webhook"
-    await home.config_entries.flow.async_configure(flow["flow_id"], given_secret)
+    await submit(home, flow, **given_secret)
     await settle(home)
     assert account.options.get("signing_secret") == kept
     assert account.options["messages_per_day"] == 200
@@ -502,12 +497,9 @@ async def test_a_secret_outlives_a_dialog_without_an_address(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, client: Client, path: str
 ) -> None:
     await home.config.async_update(external_url=None, internal_url="http://192.168.1.2:8123")
-    flow = await home.config_entries.flow.async_init(
-        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": account.entry_id}
-    )
-    flow = await home.config_entries.flow.async_configure(flow["flow_id"], {"server": {"url": simulator.url}})
+    flow = await submit(home, await begin_change(home, account), server={"url": simulator.url})
     assert flow["step_id"] == "polling"
-    await home.config_entries.flow.async_configure(flow["flow_id"], {})
+    await submit(home, flow)
     await settle(home)
     assert account.options["signing_secret"] == SECRET
 

@@ -1,21 +1,25 @@
 """SMSMobileAPI for Home Assistant: SMS and WhatsApp through the family's own phone."""
 
-from homeassistant.const import CONF_API_KEY, CONF_WEBHOOK_ID, Platform
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_WEBHOOK_ID, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 
-from .account import Account, SmsMobileApiConfigEntry, async_remove_account, client_of
+from .account import Account, SmsMobileApiConfigEntry, async_remove_account
 from .actions import async_setup_actions
 from .api import SmsMobileApiError
 from .const import CONF_SIGNING_SECRET, DOMAIN
+from .credentials import async_connect
 from .entity import account_device
 from .errors import for_entry
 from .log_filter import async_redact
+from .phones import sid_of
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = [Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -26,21 +30,20 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Set up an account."""
-    secrets = (
-        entry.data[CONF_API_KEY],
-        entry.data[CONF_WEBHOOK_ID],
-        entry.options.get(CONF_SIGNING_SECRET, ""),
+    entry.async_on_unload(
+        async_redact(entry.data[CONF_WEBHOOK_ID], entry.options.get(CONF_SIGNING_SECRET, ""))
     )
-    entry.async_on_unload(async_redact(*secrets))
-    client = client_of(hass, entry.data)
+    client, forget_secrets = async_connect(hass, entry.data)
+    entry.async_on_unload(forget_secrets)
     account = entry.runtime_data = Account.build(hass, entry, client)
     await account.load(hass)
     try:
-        await client.prove_credentials()
+        phones = await client.prove_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
         account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
-    # The contacts' devices stand behind the account's.
+    account.coordinator.take_phones(phones)
+    # The devices of contacts and phones stand behind the account's.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
     # Before the platforms read the contacts: one that is added from then on is taken up by a reload.
     entry.async_on_unload(entry.add_update_listener(_async_reload))
@@ -61,6 +64,21 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry
 async def async_remove_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
     """Leave nothing of an account behind."""
     await async_remove_account(hass, entry)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: SmsMobileApiConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let the user delete the device of a phone that the service no longer lists, and none else."""
+    sid = sid_of(entry, device)
+    if sid is None or entry.state is not ConfigEntryState.LOADED:
+        return False
+    account = entry.runtime_data
+    if account.phones.is_listed(sid):
+        return False
+    account.phones.forget(sid)
+    account.coordinator.async_update_listeners()
+    return True
 
 
 async def _async_reload(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:

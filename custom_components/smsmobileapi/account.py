@@ -1,18 +1,16 @@
 """What runs for one config entry: its doors, its ways in, and how they open and close."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_URL, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.start import async_at_started
 
-from .api import ApiKey, SmsMobileApiClient
-from .const import CONF_HISTORY, CONF_MESSAGES_PER_DAY, CONF_MESSAGES_PER_MINUTE
+from .api import SmsMobileApiClient
+from .const import CONF_HISTORY
 from .contacts import Contacts
 from .coordinator import PollCoordinator
 from .culprits import Culprits
@@ -20,13 +18,15 @@ from .delivery import Delivery
 from .flood import FloodGuard
 from .inbox import Inbox
 from .ledger import Ledger
-from .limits import DEFAULT_PER_DAY, DEFAULT_PER_MINUTE, Limits
+from .limits import Limits
 from .numbers import normalise_sender
+from .options import Options
 from .outbox import Outbox
+from .phones import Phones
 from .repairs import Issues
 from .reports import Reports
 from .storage import async_remove_files
-from .webhook import Webhook, async_delete_cloudhook
+from .webhook import Webhook, async_delete_webhook
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
 FIRST_POLL_SECONDS: Final = 10
@@ -39,7 +39,10 @@ class Account:
     """The runtime data of a config entry."""
 
     entry: SmsMobileApiConfigEntry
+    client: SmsMobileApiClient
+    options: Options
     contacts: Contacts
+    phones: Phones
     ledger: Ledger
     limits: Limits
     reports: Reports
@@ -55,15 +58,17 @@ class Account:
     def build(cls, hass: HomeAssistant, entry: SmsMobileApiConfigEntry, client: SmsMobileApiClient) -> Self:
         """Put the account's rooms together."""
         issues = Issues(hass, entry)
+        options = Options(hass, entry)
         contacts = Contacts(entry)
+        phones = Phones(hass, entry, options, issues)
         ledger = Ledger(hass, entry.entry_id)
-        inbox = Inbox(hass, entry.entry_id, ledger, contacts)
-        webhook = Webhook(hass, entry, inbox, issues)
+        inbox = Inbox(hass, entry.entry_id, ledger=ledger, contacts=contacts, options=options)
+        webhook = Webhook(hass, entry, options=options, inbox=inbox, issues=issues)
         limits = Limits(
             hass,
             entry.entry_id,
-            per_minute=entry.options.get(CONF_MESSAGES_PER_MINUTE, DEFAULT_PER_MINUTE),
-            per_day=entry.options.get(CONF_MESSAGES_PER_DAY, DEFAULT_PER_DAY),
+            per_minute=options.messages_per_minute,
+            per_day=options.messages_per_day,
         )
         culprits = Culprits()
         flood_guard = FloodGuard(hass, limits, culprits, issues)
@@ -71,10 +76,13 @@ class Account:
         outbox = Outbox(
             hass,
             entry,
+            options=options,
             contacts=contacts,
+            phones=phones,
+            client=client,
             delivery=Delivery(
                 client,
-                normalise=lambda number: normalise_sender(number, hass.config.country),
+                normalise=lambda number: normalise_sender(number, options.region),
                 is_known=lambda message_id: reports.find(message_id) is not None,
             ),
             flood_guard=flood_guard,
@@ -82,11 +90,22 @@ class Account:
             issues=issues,
         )
         coordinator = PollCoordinator(
-            hass, entry, client=client, ledger=ledger, inbox=inbox, webhook=webhook, issues=issues
+            hass,
+            entry,
+            client=client,
+            options=options,
+            phones=phones,
+            ledger=ledger,
+            inbox=inbox,
+            webhook=webhook,
+            issues=issues,
         )
         return cls(
             entry=entry,
+            client=client,
+            options=options,
             contacts=contacts,
+            phones=phones,
             ledger=ledger,
             limits=limits,
             reports=reports,
@@ -102,21 +121,24 @@ class Account:
     async def load(self, hass: HomeAssistant) -> None:
         """Read what was handled and sent before, and let the webhook take what comes, for the inbox to hold.
 
-        A new account takes its history from the config entry.
+        An account that is new here takes its history from the config entry.
         """
+        is_new = CONF_HISTORY in self.entry.data
         await self.ledger.load(self.entry.data.get(CONF_HISTORY))
-        if CONF_HISTORY in self.entry.data:
+        if is_new:
             data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
             hass.config_entries.async_update_entry(self.entry, data=data)
         await self.limits.load()
         await self.reports.load()
+        self.phones.load()
         # Home Assistant answers 200 for a webhook that is not there yet, so it has to be there as early as can be.
-        await self.webhook.open()
+        await self.webhook.open(is_new=is_new)
 
     async def open(self, hass: HomeAssistant) -> None:
         """Let messages through; what comes before Home Assistant has started is held."""
         self.culprits.open(hass, self.entry)
         self.reports.open()
+        self.outbox.open()
         await self.webhook.follow_address()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
@@ -142,16 +164,11 @@ class Account:
         await self.ledger.close()
         await self.limits.close()
         await self.reports.close()
-        self.issues.clear_shown()
-
-
-def client_of(hass: HomeAssistant, data: Mapping[str, Any]) -> SmsMobileApiClient:
-    """Return the client for a config entry's data."""
-    return SmsMobileApiClient(async_get_clientsession(hass), ApiKey(data[CONF_API_KEY]), data[CONF_URL])
+        self.issues.clear_all(but_ignored=True)
 
 
 async def async_remove_account(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
     """Leave nothing of an account behind."""
     await async_remove_files(hass, entry.entry_id)
-    await async_delete_cloudhook(hass, entry.data[CONF_WEBHOOK_ID])
-    Issues(hass, entry).clear()
+    await async_delete_webhook(hass, entry.data[CONF_WEBHOOK_ID])
+    Issues(hass, entry).clear_all(but_ignored=False)

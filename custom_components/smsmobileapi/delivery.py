@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 import logging
+import re
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -24,6 +25,7 @@ from .api import (
     LogEntry,
     NotReachable,
     OutcomeUnknown,
+    OutgoingMessage,
     RateLimited,
     SmsMobileApiClient,
     SmsMobileApiError,
@@ -42,6 +44,8 @@ CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
 QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
 IDS_REMEMBERED: Final = 5_000
+# What the service may take for a link, and make a short one of.
+_LINK: Final = re.compile(r"\S*(?:://|\w\.\w)\S*")
 
 
 class Delivery:
@@ -63,14 +67,22 @@ class Delivery:
         self._normalise = normalise
         self._is_known = is_known
         self._claimed: deque[str] = deque(maxlen=IDS_REMEMBERED)
-        # The same text to the same number goes one after the other, else one could be taken for the other in the log.
+        # What looks alike in the log goes to the same number one after the other, else one could be taken for the other.
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._under_way: list[OutgoingMessage] = []
 
-    async def send(self, recipient: str, text: str, channel: Channel) -> str:
-        """Send a message; return its id. Raises SmsMobileApiError, OutcomeUnknown where it may have been sent."""
-        lock = self._locks.setdefault((recipient, text), asyncio.Lock())
+    async def send(self, message: OutgoingMessage, *, perhaps_since: datetime | None = None) -> str:
+        """Send a message; return its id. Raises SmsMobileApiError, OutcomeUnknown where it may have been sent.
+
+        What may have been sent before, since `perhaps_since`, is looked for first.
+        """
+        lock = self._locks.setdefault((message.recipient, _likeness(message)), asyncio.Lock())
         async with lock:
-            message_id = await self._send(recipient, text, channel)
+            self._under_way.append(message)
+            try:
+                message_id = await self._send(message, perhaps_since)
+            finally:
+                self._under_way.remove(message)
             self._claimed.append(message_id)
             return message_id
 
@@ -79,9 +91,16 @@ class Delivery:
         sent = await _patiently(partial(self._client.resend_message, message_id, channel))
         return sent.message_id
 
-    async def _send(self, recipient: str, text: str, channel: Channel) -> str:
-        request = partial(self._client.send_message, recipient=recipient, text=text, channel=channel)
-        started = dt_util.utcnow()
+    async def notify(self, sid: str, title: str, text: str) -> None:
+        """Show a notification on a phone. Raises as `send` does, and never repeats it."""
+        await _patiently(partial(self._client.send_notification, sid, title, text))
+
+    async def _send(self, message: OutgoingMessage, perhaps_since: datetime | None) -> str:
+        request = partial(self._client.send_message, message)
+        started = perhaps_since or dt_util.utcnow()
+        unknown = OutcomeUnknown("it may have been sent before")
+        if perhaps_since and (found := await self._find(message, started, unknown)):
+            return found
         for _ in range(2):
             try:
                 sent = await _patiently(request)
@@ -90,25 +109,23 @@ class Delivery:
                 unknown = err
             else:
                 return sent.message_id
-            if found := await self._find(recipient, text, started, unknown):
+            if found := await self._find(message, started, unknown):
                 return found
         raise unknown
 
-    async def _find(
-        self, recipient: str, text: str, started: datetime, unknown: OutcomeUnknown
-    ) -> str | None:
+    async def _find(self, message: OutgoingMessage, started: datetime, unknown: OutcomeUnknown) -> str | None:
         """Return the id of the message if the service has it; raise `unknown` where nobody can tell."""
-        digits = recipient.removeprefix("+")
+        digits = message.recipient.removeprefix("+")
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
 
-        def matches(entry: LogEntry) -> bool:
+        def may_be_it(entry: LogEntry) -> bool:
             return (
-                self._normalise(entry.recipient) in {recipient, digits}
-                and entry.text.split() == text.split()
-                and _may_be_between(entry, started, now)
+                self._normalise(entry.recipient) in {message.recipient, digits}
+                and (_may_be_between(entry, started, now) or _may_be_at(entry, message.send_at))
                 and entry.message_id not in self._claimed
                 and not self._is_known(entry.message_id)
+                and not (message.encrypt and self._is_other(entry, message))
             )
 
         for number, seconds in enumerate(LOOK_UPS, 1):
@@ -118,9 +135,41 @@ class Delivery:
                 log = await _patiently(partial(self._client.sent_log, zone=zone, keyword=keyword))
             except SmsMobileApiError:
                 raise unknown from None
-            if entry := next(filter(matches, log), None):
+            entries = list(filter(may_be_it, log))
+            if entry := next((entry for entry in entries if _is_text(entry.text, message)), None):
                 return entry.message_id
+        if message.encrypt and entries:
+            # How the log has what is encrypted is not known: one of these may be it.
+            raise unknown
         return None
+
+    def _is_other(self, entry: LogEntry, message: OutgoingMessage) -> bool:
+        """Tell whether the row is rather that of another message, which has no answer yet."""
+        return any(
+            other.recipient == message.recipient and not other.encrypt and _is_text(entry.text, other)
+            for other in self._under_way
+        )
+
+
+def _likeness(message: OutgoingMessage) -> str:
+    """Return what messages have in common that may look alike in the sent log."""
+    return "" if message.encrypt else _LINK.sub("…", " ".join(message.text.split()))
+
+
+def _is_text(text: str, message: OutgoingMessage) -> bool:
+    """Tell whether the sent log has the message like this: with other blanks, links made short, or as one long code."""
+    words, logged = message.text.split(), text.split()
+    if message.encrypt and len(logged) == 1 and len(logged[0]) >= len(message.text):
+        return True
+    return len(words) == len(logged) and all(
+        word == other or (message.short_links and _LINK.fullmatch(word) and _LINK.fullmatch(other))
+        for word, other in zip(words, logged, strict=True)
+    )
+
+
+def _may_be_at(entry: LogEntry, send_at: datetime | None) -> bool:
+    """Tell whether the row may be of a message that was to be sent at this time."""
+    return send_at is not None and _may_be_between(entry, send_at, send_at)
 
 
 def _may_be_between(entry: LogEntry, started: datetime, now: datetime) -> bool:

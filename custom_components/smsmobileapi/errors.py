@@ -1,5 +1,7 @@
 """Errors in the user's language. The one place where the service's become Home Assistant's."""
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError, ServiceValidationError
 
 from .api import InvalidCredentials, SmsMobileApiError
@@ -36,3 +38,10 @@ def for_entry[ErrorT: HomeAssistantError](
     if isinstance(err, InvalidCredentials):
         return translated(err, ConfigEntryAuthFailed)
     return translated(err, otherwise)
+
+
+def for_action(hass: HomeAssistant, entry: ConfigEntry, err: SmsMobileApiError) -> HomeAssistantError:
+    """Return the service's error as an action's; have Home Assistant ask for other credentials where they are refused."""
+    if isinstance(err, InvalidCredentials):
+        entry.async_start_reauth(hass)
+    return translated(err, HomeAssistantError)

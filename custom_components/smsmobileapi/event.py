@@ -12,7 +12,7 @@ from .api import Channel, Direction, Status
 from .const import signal_call, signal_message, signal_report
 from .entity import AccountEntity, ContactEntity
 from .inbound import InboundCall, InboundMessage
-from .reports import OutboundMessage
+from .outbound import OutboundMessage
 
 PARALLEL_UPDATES = 0
 

@@ -1,4 +1,4 @@
-"""Notify: each contact can be sent a message."""
+"""Notify: each contact can be sent a message, each phone a notification."""
 
 from typing import override
 
@@ -7,23 +7,25 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
-from .entity import ContactEntity
-from .outbox import Wish
+from .entity import ContactEntity, PhoneEntity, async_add_for_phones
+from .recipients import Wish
 
 PARALLEL_UPDATES = 0
 
 # The device's main entity: it is called as the contact is.
 CONTACT = NotifyEntityDescription(key="notify", translation_key="contact", name=None)
+PHONE = NotifyEntityDescription(key="notify", translation_key="phone")
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add an entity for each contact."""
+    """Add an entity for each contact and each phone."""
     for contact in entry.runtime_data.contacts:
         async_add_entities(
             [ContactNotify(hass, entry, contact, CONTACT)], config_subentry_id=contact.contact_id
         )
+    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneNotify(hass, entry, phone, PHONE)])
 
 
 class ContactNotify(ContactEntity, NotifyEntity):
@@ -35,4 +37,21 @@ class ContactNotify(ContactEntity, NotifyEntity):
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Send a message; a title becomes its first line."""
         text = f"{title}\n{message}".strip() if title else message
-        await self._entry.runtime_data.outbox.send([self._contact], text, wish=Wish(context=self._context))
+        await self._entry.runtime_data.outbox.send([self._contact], text, Wish(context=self._context))
+
+
+class PhoneNotify(PhoneEntity, NotifyEntity):
+    """Shows a notification on a phone of the account, which costs no SMS."""
+
+    _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Stay available: an action on what is unavailable does nothing, and says nothing."""
+        return True
+
+    @override
+    async def async_send_message(self, message: str, title: str | None = None) -> None:
+        """Show a notification."""
+        await self._entry.runtime_data.outbox.notify(self._phone, message, title, Wish(context=self._context))

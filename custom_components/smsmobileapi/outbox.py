@@ -3,52 +3,49 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 import logging
-from typing import Final
+from typing import Final, cast
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from .api import (
     Channel,
-    InvalidCredentials,
     OutcomeUnknown,
+    OutgoingMessage,
+    Phone,
+    SmsMobileApiClient,
     SmsMobileApiError,
     Status,
     without_private_things,
 )
-from .contacts import Contact, Contacts
+from .contacts import Contact, Contacts, Route
 from .delivery import Delivery
-from .errors import failed, invalid, translated
+from .errors import failed, for_action, invalid
+from .fallback import Fallback
 from .flood import FloodGuard
+from .media import Media, async_read_media
 from .numbers import mask
-from .recipients import Recipient, find_recipients
+from .options import Options
+from .outbound import OutboundMessage
+from .phones import Phones
+from .recipients import Directory, Recipient, Wish
 from .repairs import Issues
-from .reports import OutboundMessage, Reports
+from .reports import Reports
+from .routes import Routes
 
 _LOGGER = logging.getLogger(__name__)
 
 # The service splits a text into as many SMS as it takes, and each is paid for: this is some 27 of them.
 MAX_TEXT_LENGTH: Final = 4_000
 AT_A_TIME: Final = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """How somebody wants a message sent.
-
-    `context` is that of the action, `report_within` how many seconds to wait for what becomes of the message. What is
-    urgent goes past the limit of a minute.
-    """
-
-    context: Context | None = None
-    is_urgent: bool = False
-    report_within: float | None = None
+DEFAULT_TITLE: Final = "Home Assistant"
+_CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
 
 class Outbox:
@@ -59,7 +56,10 @@ class Outbox:
         hass: HomeAssistant,
         entry: ConfigEntry,
         *,
+        options: Options,
         contacts: Contacts,
+        phones: Phones,
+        client: SmsMobileApiClient,
         delivery: Delivery,
         flood_guard: FloodGuard,
         reports: Reports,
@@ -67,37 +67,51 @@ class Outbox:
     ) -> None:
         self._hass = hass
         self._entry = entry
-        self._contacts = contacts
         self._delivery = delivery
         self._flood_guard = flood_guard
         self._reports = reports
         self._issues = issues
+        self._fallback = Fallback(hass, entry, reports, self._send_instead)
+        self._routes = Routes(hass, client, delivery)
+        self.directory = Directory(options, contacts, phones)
+        self.whatsapp_numbers = self._routes.whatsapp_numbers
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self.last_sent: datetime | None = None
         # For diagnostics: how sending ended.
         self.counts: Counter[str] = Counter()
 
+    @callback
+    def open(self) -> None:
+        """Send an SMS instead where WhatsApp fails, from now on."""
+        self._fallback.open()
+
     async def send(
-        self,
-        recipients: Iterable[str | int | Contact],
-        text: str,
-        channel: Channel | None = None,
-        wish: Wish = Wish(),
+        self, recipients: Iterable[str | int | Contact], text: str, wish: Wish
     ) -> list[OutboundMessage]:
         """Send a text to numbers and contacts (or their names), each once; return what was sent to each.
 
-        `channel` is the contact's, else SMS, where it is not given. Raises ServiceValidationError before anything is
-        sent where an argument is wrong, and HomeAssistantError, after all were tried, where one was not sent.
+        Raises ServiceValidationError before anything is sent where an argument is wrong, and HomeAssistantError, after all
+        were tried, where one was not sent.
         """
         if not text.strip():
             raise invalid("message_empty")
         if len(text) > MAX_TEXT_LENGTH:
             raise invalid("message_too_long", length=str(len(text)), limit=str(MAX_TEXT_LENGTH))
-        found = find_recipients(self._hass, self._contacts, recipients, channel)
+        if wish.send_at and wish.send_at <= dt_util.utcnow():
+            raise invalid("send_at_past")
+        found = self.directory.find_all(recipients, wish)
+        media = await self._read_media(found, wish)
         outcomes = await asyncio.gather(
-            *(self._send_one(recipient, text, wish) for recipient in found), return_exceptions=True
+            *(self._send_one(recipient, text, media, wish) for recipient in found), return_exceptions=True
         )
         return _all_or_raise(found, outcomes)
+
+    async def notify(self, phone: Phone, text: str, title: str | None, wish: Wish) -> None:
+        """Show a notification on a phone of the account. Raises HomeAssistantError."""
+        if not text.strip():
+            raise invalid("message_empty")
+        deliver = partial(self._delivery.notify, phone.sid, title or DEFAULT_TITLE, text)
+        await self._guarded(deliver, wish, unknown="may_have_been_shown")
 
     async def resend(self, message_id: str, channel: Channel | None, wish: Wish) -> OutboundMessage:
         """Have the service send a message again that has failed; return it. Raises HomeAssistantError."""
@@ -105,7 +119,9 @@ class Outbox:
         if known and known.status is not Status.FAILED:
             raise invalid("not_failed")
         channel = channel or (known.channel if known else Channel.SMS)
-        new_id = await self._guarded(partial(self._delivery.resend, message_id, channel), wish)
+        new_id = await self._guarded(
+            partial(self._delivery.resend, message_id, channel), wish, unknown="may_have_been_sent"
+        )
         return await self._follow(
             OutboundMessage(
                 message_id=new_id,
@@ -117,52 +133,125 @@ class Outbox:
             wish,
         )
 
-    async def _send_one(self, recipient: Recipient, text: str, wish: Wish) -> OutboundMessage:
-        send = partial(self._delivery.send, recipient.number, text, recipient.channel)
-        message_id = await self._guarded(send, wish)
-        _LOGGER.debug("%s to %s accepted", recipient.channel, mask(recipient.number))
+    async def _read_media(self, recipients: list[Recipient], wish: Wish) -> Media | None:
+        """Return the media that is wished for, once it is clear that it can be sent."""
+        if wish.media is None:
+            return None
+        reached = {recipient.number for recipient in recipients if recipient.route is not Route.SMS}
+        if without := [recipient.name for recipient in recipients if recipient.number not in reached]:
+            raise invalid("media_needs_whatsapp", recipients=", ".join(without))
+        media = await async_read_media(self._hass, wish.media)
+        if wish.send_at and media.url is None:
+            # Its link would have ended by then.
+            raise invalid("media_scheduled")
+        return media
+
+    async def _send_one(
+        self, recipient: Recipient, text: str, media: Media | None, wish: Wish
+    ) -> OutboundMessage:
+        sms = OutgoingMessage(
+            recipient=recipient.number,
+            text=text,
+            channel=Channel.SMS,
+            phone=recipient.phone,
+            sim=recipient.sim,
+            send_at=wish.send_at,
+            short_links=wish.short_links,
+            encrypt=wish.encrypt,
+        )
+        accepted = await self._guarded(
+            partial(self._routes.send, sms, recipient.route, media), wish, unknown="may_have_been_sent"
+        )
+        _LOGGER.debug("%s to %s accepted", accepted.channel, mask(recipient.number))
+        sms_instead = accepted.sms_instead
         return await self._follow(
             OutboundMessage(
-                message_id=message_id,
-                channel=recipient.channel,
+                message_id=accepted.message_id,
+                channel=accepted.channel,
                 recipient=recipient.number,
                 contact=recipient.contact.name if recipient.contact else None,
                 accepted_at=dt_util.utcnow().timestamp(),
+                due_at=wish.send_at.timestamp() if wish.send_at else 0,
+                sms_instead=sms_instead and replace(sms_instead, send_at=None),
             ),
             wish,
             text,
         )
 
-    async def _guarded(self, deliver: Callable[[], Awaitable[str]], wish: Wish) -> str:
-        """Deliver, unless the flood guard says no; tell whoever has to know how it ended."""
+    async def _send_instead(
+        self, failed_message: OutboundMessage, may_have_been_sent: bool
+    ) -> OutboundMessage:
+        """Send the SMS that is to be sent where WhatsApp failed, but not before its time. Raises HomeAssistantError."""
+        sms, due_at = cast(OutgoingMessage, failed_message.sms_instead), failed_message.due_at
+        if due_at > dt_util.utcnow().timestamp():
+            sms = replace(sms, send_at=dt_util.utc_from_timestamp(due_at))
+        since = dt_util.utc_from_timestamp(failed_message.accepted_at) if may_have_been_sent else None
+        try:
+            # The limit of a minute let the message pass once.
+            message_id = await self._guarded(
+                partial(self._delivery.send, sms, perhaps_since=since),
+                Wish(is_urgent=True),
+                unknown="may_have_been_sent",
+            )
+        finally:
+            self._current_reports.replaced(failed_message.message_id)
+        return await self._follow(
+            OutboundMessage(
+                message_id=message_id,
+                channel=Channel.SMS,
+                recipient=failed_message.recipient,
+                contact=failed_message.contact,
+                accepted_at=dt_util.utcnow().timestamp(),
+                due_at=due_at,
+            ),
+            Wish(),
+        )
+
+    async def _guarded[ResultT](
+        self, deliver: Callable[[], Awaitable[ResultT]], wish: Wish, *, unknown: str
+    ) -> ResultT:
+        """Deliver, unless the flood guard says no; tell whoever has to know how it ended.
+
+        `unknown` is the key of the error that says that nobody knows.
+        """
         taken = self._flood_guard.pass_one(is_urgent=wish.is_urgent, context=wish.context)
         try:
             async with self._turns:
-                message_id = await deliver()
+                result = await deliver()
         except SmsMobileApiError as err:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
             self._issues.note(err)
             if isinstance(err, OutcomeUnknown):
-                raise failed("may_have_been_sent") from None
+                raise failed(unknown) from None
             self._flood_guard.give_back(taken)
-            if isinstance(err, InvalidCredentials):
-                self._entry.async_start_reauth(self._hass)
-            raise translated(err, HomeAssistantError) from None
+            raise for_action(self._hass, self._entry, err) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()
         self._issues.note(None)
-        return message_id
+        return result
+
+    @property
+    def _current_reports(self) -> Reports:
+        """Return the reports in use: the account may have been reloaded while a message was under way."""
+        account = getattr(self._entry, "runtime_data", None)
+        reports: Reports = account.reports if account else self._reports
+        return reports
 
     async def _follow(self, message: OutboundMessage, wish: Wish, text: str = "") -> OutboundMessage:
         """Follow what becomes of the message; wait for it where that is wished."""
-        # The account may have been reloaded while the message was under way.
-        account = getattr(self._entry, "runtime_data", None)
-        reports: Reports = account.reports if account else self._reports
+        reports = self._current_reports
         reports.follow(message)
         if wish.report_within is None:
             return message
-        message = await reports.wait(message.message_id, wish.report_within)
+        until = self._hass.loop.time() + wish.report_within
+        has_fallback = message.sms_instead is not None
+        message = await reports.wait(message, wish.report_within)
+        if message.status is Status.FAILED and has_fallback:
+            sms = await self._fallback.outcome(message.message_id, until - self._hass.loop.time())
+            if sms is None:
+                return message
+            message = await self._current_reports.wait(sms, until - self._hass.loop.time())
         if message.status is Status.FAILED:
             sent = {"recipients": message.recipient, "message": text}
             raise failed("report_failed", reason=without_private_things(message.error or "–", sent))
@@ -181,11 +270,20 @@ def _all_or_raise(
         raise unexpected
     if len(recipients) == 1:
         raise errors[0]
-    ended = list(zip(recipients, outcomes, strict=True))
+    ended = list(zip(_names(recipients), outcomes, strict=True))
     raise failed(
         "some_not_sent",
-        sent=", ".join(who.name for who, outcome in ended if isinstance(outcome, OutboundMessage)) or "–",
-        not_sent="; ".join(
-            f"{who.name}: {outcome}" for who, outcome in ended if isinstance(outcome, Exception)
-        ),
+        sent=", ".join(who for who, outcome in ended if isinstance(outcome, OutboundMessage)) or "–",
+        not_sent="; ".join(f"{who}: {outcome}" for who, outcome in ended if isinstance(outcome, Exception)),
     )
+
+
+def _names(recipients: Sequence[Recipient]) -> list[str]:
+    """Return what to call each recipient, also where two channels lead to the same."""
+    counted = Counter(recipient.number for recipient in recipients)
+    return [
+        f"{recipient.name} ({_CHANNEL_NAMES[recipient.route]})"
+        if counted[recipient.number] > 1
+        else recipient.name
+        for recipient in recipients
+    ]

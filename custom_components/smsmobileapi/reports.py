@@ -1,20 +1,22 @@
 """Reports: what became of each message that the service accepted, told by the service or looked up in its sent log."""
 
 import asyncio
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 import logging
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
-from .api import Channel, LogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
-from .const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from .api import LogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
+from .const import DOMAIN, EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
 from .numbers import mask
+from .outbound import OutboundMessage
 from .storage import AccountStore, File
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,46 +30,9 @@ EARLY_AT_MOST: Final = 500
 # From this many messages on, the whole log is one request instead of one for each.
 MANY: Final = 10
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundMessage:
-    """A message that the service accepted. Times are Unix seconds; `looked_up` counts the look-ups."""
-
-    message_id: str
-    channel: Channel
-    recipient: str
-    contact: str | None
-    accepted_at: float
-    status: Status = Status.ACCEPTED
-    error: str | None = None
-    looked_up: int = 0
-    look_up_at: float = 0
-
-    @classmethod
-    def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Read what was saved."""
-        return cls(**{**saved, "channel": Channel(saved["channel"]), "status": Status(saved["status"])})
-
-    def as_response(self) -> dict[str, Any]:
-        """Return what an action answers for it."""
-        return {
-            "recipient": self.recipient,
-            "contact": self.contact,
-            "channel": self.channel.value,
-            "message_id": self.message_id,
-            "status": self.status.value,
-        }
-
-    def as_event_data(self) -> dict[str, Any]:
-        """Return what the bus event `smsmobileapi_message_report` carries beside the account."""
-        return {
-            "message_id": self.message_id,
-            "channel": self.channel.value,
-            "recipient": self.recipient,
-            "contact": self.contact,
-            "status": self.status.value,
-            "error": self.error,
-        }
+type _Waiting = dict[str, list[asyncio.Future[OutboundMessage]]]
+# By config entry and message: who waits goes on waiting while the account is reloaded.
+_WAITING: Final[HassKey[dict[str, _Waiting]]] = HassKey(f"{DOMAIN}_waiting")
 
 
 class Reports:
@@ -79,8 +44,9 @@ class Reports:
         self._client = client
         self._store = AccountStore[list[dict[str, Any]]](hass, entry.entry_id, File.REPORTS)
         self._messages: dict[str, OutboundMessage] = {}
-        self._waiting: dict[str, list[asyncio.Future[OutboundMessage]]] = {}
+        self._waiting = hass.data.setdefault(_WAITING, {}).setdefault(entry.entry_id, {})
         self._timer: CALLBACK_TYPE | None = None
+        self._is_loaded = False
         self._is_closed = False
         self._is_looking_up = False
         # What the service reported of messages whose answer has not come yet.
@@ -88,8 +54,13 @@ class Reports:
 
     async def load(self) -> None:
         """Read which messages are being followed."""
-        messages = await self._store.load(lambda saved: [OutboundMessage.from_saved(one) for one in saved])
-        self._messages = {message.message_id: message for message in messages or []}
+        saved = await self._store.load(lambda saved: [OutboundMessage.from_saved(one) for one in saved])
+        # One that was under way during a reload may have been accepted just now.
+        meanwhile = self._messages
+        self._messages = {message.message_id: message for message in saved or []} | meanwhile
+        self._is_loaded = True
+        if meanwhile:
+            self._save_soon()
 
     @callback
     def open(self) -> None:
@@ -118,20 +89,33 @@ class Reports:
     def follow(self, message: OutboundMessage) -> None:
         """Follow a message from now on."""
         since = dt_util.utcnow().timestamp() - KEPT_FOR
-        kept = [message for message in self._messages.values() if message.accepted_at > since]
+        kept = [message for message in self._messages.values() if _last_known(message) > since]
         self._messages = {message.message_id: message for message in kept[-KEPT_AT_MOST:]}
-        self._messages[message.message_id] = replace(message, look_up_at=message.accepted_at + LOOK_UPS[0])
-        self._store.save_soon(self._as_saved)
+        self._messages[message.message_id] = replace(message, look_up_at=_last_known(message) + LOOK_UPS[0])
+        self._save_soon()
         async_dispatcher_send(self._hass, signal_sent(self._entry.entry_id), message)
         if early := self._early.pop(message.message_id, None):
             self._settle(message, early.status, early.error)
         self._schedule()
 
-    async def wait(self, message_id: str, seconds: float) -> OutboundMessage:
-        """Return the message once something is known of it, or as it is when the time is over."""
-        message = self._messages[message_id]
-        if self._is_closed or message.status is not Status.ACCEPTED:
-            return message
+    @property
+    def unreplaced(self) -> list[OutboundMessage]:
+        """Return the messages that failed and have to be sent as SMS instead."""
+        return [m for m in self._messages.values() if m.status is Status.FAILED and m.sms_instead]
+
+    @callback
+    def replaced(self, message_id: str) -> None:
+        """Note that an SMS was sent, or can't be, in place of a message that failed."""
+        if message := self._messages.get(message_id):
+            self._messages[message_id] = replace(message, sms_instead=None)
+            self._save_soon()
+
+    async def wait(self, message: OutboundMessage, seconds: float) -> OutboundMessage:
+        """Return a message that is followed once something is known of it, or as it is when the time is over."""
+        message_id = message.message_id
+        known = self._messages.get(message_id, message)
+        if known.status is not Status.ACCEPTED:
+            return known
         future: asyncio.Future[OutboundMessage] = self._hass.loop.create_future()
         waiting = self._waiting.setdefault(message_id, [])
         waiting.append(future)
@@ -139,7 +123,7 @@ class Reports:
             async with asyncio.timeout(seconds):
                 return await future
         except TimeoutError:
-            return self._messages.get(message_id, message)
+            return known
         finally:
             waiting.remove(future)
 
@@ -159,8 +143,12 @@ class Reports:
         """Tell a change, once."""
         if status is message.status:
             return
-        message = self._messages[message.message_id] = replace(message, status=status, error=error)
-        self._store.save_soon(self._as_saved)
+        # Once it was sent there is nothing to send in its stead.
+        sms_instead = None if status is Status.SENT else message.sms_instead
+        message = self._messages[message.message_id] = replace(
+            message, status=status, error=error, sms_instead=sms_instead
+        )
+        self._save_soon()
         _LOGGER.debug("%s to %s: %s", message.channel, mask(message.recipient), status)
         self._hass.bus.async_fire(
             EVENT_MESSAGE_REPORT, {"config_entry_id": self._entry.entry_id, **message.as_event_data()}
@@ -212,7 +200,7 @@ class Reports:
             # A report may have come meanwhile.
             if (current := self._messages.get(message.message_id)) and current.status is Status.ACCEPTED:
                 self._note_look_up(current, entries.get(message.message_id))
-        self._store.save_soon(self._as_saved)
+        self._save_soon()
         self._schedule()
 
     async def _entries_of(self, messages: list[OutboundMessage]) -> dict[str, LogEntry]:
@@ -241,5 +229,16 @@ class Reports:
                 look_up_at=dt_util.utcnow().timestamp() + LOOK_UPS[looked_up],
             )
 
+    @callback
+    def _save_soon(self) -> None:
+        # What is not read yet must not be overwritten.
+        if self._is_loaded:
+            self._store.save_soon(self._as_saved)
+
     def _as_saved(self) -> list[dict[str, Any]]:
         return [asdict(message) for message in list(self._messages.values())]
+
+
+def _last_known(message: OutboundMessage) -> float:
+    """Return the Unix second from which on the service knows more of a message."""
+    return max(message.accepted_at, message.due_at)
