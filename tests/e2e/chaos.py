@@ -119,6 +119,7 @@ class Chaos:
 
     async def add_account(self) -> tuple[str, str]:
         flow = await self.home.flow(DOMAIN)
+        await flow.submit({"next_step_id": "api_key"})
         step = await flow.submit({"api_key": self.account.key, "server": {"url": self.simulator.url}})
         check(step.get("step_id") == "webhook", f"the account was refused: {step}")
         url: str = step["description_placeholders"]["webhook_url"]

@@ -11,6 +11,7 @@ INTEGRATION = ROOT / "custom_components" / "smsmobileapi"
 LOADED = ("frontend", "config", "history", "logbook")
 
 TIME_ZONE = "Europe/Budapest"
+MEDIA = "media"
 
 _CONFIGURATION = """\
 homeassistant:
@@ -23,8 +24,11 @@ homeassistant:
   time_zone: {time_zone}
   unit_system: metric
   internal_url: {url}
+  media_dirs:
+    local: {media}
 {external_url}
 {loaded}
+{more}
 automation: !include automations.yaml
 script: !include scripts.yaml
 logger:
@@ -33,17 +37,24 @@ logger:
 
 
 def write_configuration(
-    directory: Path, port: int, *, external: bool, debug: bool, also: Sequence[Path]
+    directory: Path, port: int, *, external: bool | str, debug: bool, also: Sequence[Path], more: str = ""
 ) -> None:
-    """Write what a start needs; automations, accounts and history of an earlier start stay."""
+    """Write what a start needs; automations, accounts and history of an earlier start stay.
+
+    `external` is the address from outside, or whether there is one, which then is the same as at home.
+    """
     url = f"http://127.0.0.1:{port}"
     (directory / ".storage").mkdir(parents=True, exist_ok=True)
+    (directory / MEDIA).mkdir(exist_ok=True)
     (directory / "configuration.yaml").write_text(
         _CONFIGURATION.format(
             url=url,
+            # In a container it would be a folder outside.
+            media=directory / MEDIA,
             time_zone=TIME_ZONE,
             # Without an address reachable from outside there is no webhook, and polling has to do.
-            external_url=f"  external_url: {url}" if external else "",
+            external_url=f"  external_url: {url if external is True else external}" if external else "",
+            more=more,
             loaded="\n".join(f"{domain}:" for domain in (*LOADED, *(path.name for path in also))),
             level="debug" if debug else "info",
         )

@@ -25,7 +25,7 @@ async def develop(home_port: int, service_port: int) -> None:
         else:
             told = json.dumps({"key": KEY, "webhook_url": "PASTED-HERE"})
             print(f"""
-Add the account: Settings > Devices & services > Add integration > SMSMobileAPI
+Add the account: Settings > Devices & services > Add integration > SMSMobileAPI > An API key
   API key        {KEY}
   Server address {service.url}
 and give the simulator the webhook address that is shown then:

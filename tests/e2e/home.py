@@ -1,7 +1,6 @@
 """A real Home Assistant: started, talked to as a browser or an app would, stopped or killed, started again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 import sys
@@ -11,9 +10,12 @@ from typing import Any, Self
 import aiohttp
 
 from tests.e2e.configuration import write_configuration
+from tests.e2e.flow import Flow
 from tests.e2e.login import sign_in
 from tests.e2e.program import Program, until
 from tests.e2e.websocket import Events, HomeError, Json, WebSocket
+
+FLOWS = "/api/config/config_entries/flow"
 
 
 class Home:
@@ -24,11 +26,15 @@ class Home:
         config_dir: Path,
         port: int,
         *,
-        external: bool = True,
+        external: bool | str = True,
         debug: bool = False,
         also: Sequence[Path] = (),
+        more: str = "",
     ) -> None:
-        """`also` are further custom integrations to load, `debug` has all of the log at debug level."""
+        """`external` is the address from outside, or whether there is one, which then is the same as at home.
+
+        `also` are further custom integrations to load, `debug` has all of the log at debug level, `more` is YAML.
+        """
         self.config_dir = config_dir = config_dir.absolute()
         self.url = f"http://127.0.0.1:{port}"
         self.log = config_dir / "console.log"
@@ -36,6 +42,7 @@ class Home:
         self._external = external
         self._debug = debug
         self._also = also
+        self._more = more
         # scripts/setup has installed what it needs, so that it starts quickly and without the network.
         command = (sys.executable, "-m", "homeassistant", "--config", config_dir)
         self._program = Program(
@@ -64,7 +71,12 @@ class Home:
         """Start it, the first time with an owner; gives the seconds until it runs."""
         began = time.monotonic()
         write_configuration(
-            self.config_dir, self._port, external=self._external, debug=self._debug, also=self._also
+            self.config_dir,
+            self._port,
+            external=self._external,
+            debug=self._debug,
+            also=self._also,
+            more=self._more,
         )
         await self._program.start()
         await self._program.until("it served its frontend", self._serves, timeout)
@@ -99,6 +111,14 @@ class Home:
 
     async def post(self, path: str, data: object = None) -> Any:
         return await self._request("POST", path, json=data)
+
+    async def delete(self, path: str) -> Any:
+        return await self._request("DELETE", path)
+
+    async def visit(self, path: str) -> tuple[int, bytes]:
+        """Fetch something as anybody on the internet would; gives status and content."""
+        async with self._web.get(self.url + path) as answer:
+            return answer.status, await answer.read()
 
     async def command(self, command: str, **fields: Any) -> Any:
         """Send a websocket command and give its result."""
@@ -143,11 +163,41 @@ class Home:
 
     async def flow(self, domain: str) -> Flow:
         """Begin to add an integration."""
-        return await Flow.begin(self, "/api/config/config_entries/flow", domain)
+        return await Flow.begin(self, FLOWS, handler=domain)
 
-    async def subentry_flow(self, entry_id: str, subentry_type: str) -> Flow:
-        """Begin to add a subentry, such as a contact, to an entry."""
-        return await Flow.begin(self, "/api/config/config_entries/subentries/flow", [entry_id, subentry_type])
+    async def reconfigure_flow(self, domain: str, entry_id: str) -> Flow:
+        """Begin to change an entry."""
+        return await Flow.begin(self, FLOWS, handler=domain, entry_id=entry_id)
+
+    async def reauth_flow(self, entry_id: str, timeout: float = 30) -> Flow:
+        """Wait for the dialog that asks for other credentials, and open it."""
+
+        async def probe() -> str | None:
+            return next(iter(await self.reauth_flows(entry_id)), None)
+
+        flow_id = await until("Home Assistant to ask for other credentials", probe, timeout)
+        return Flow(self, FLOWS, await self.get(f"{FLOWS}/{flow_id}"))
+
+    async def reauth_flows(self, entry_id: str) -> list[str]:
+        """The ids of the dialogs that ask for other credentials of an entry."""
+        return [
+            flow["flow_id"]
+            for flow in await self.command("config_entries/flow/progress")
+            if flow["context"]["source"] == "reauth" and flow["context"].get("entry_id") == entry_id
+        ]
+
+    async def options_flow(self, entry_id: str) -> Flow:
+        """Begin to change an entry's options."""
+        return await Flow.begin(self, "/api/config/config_entries/options/flow", handler=entry_id)
+
+    async def subentry_flow(self, entry_id: str, subentry_type: str, **more: str) -> Flow:
+        """Begin to add a subentry, such as a contact, to an entry, or to change one, whose subentry_id is given."""
+        handler = [entry_id, subentry_type]
+        return await Flow.begin(self, "/api/config/config_entries/subentries/flow", handler=handler, **more)
+
+    async def fix_flow(self, domain: str, issue_id: str) -> Flow:
+        """Begin to repair what an issue says."""
+        return await Flow.begin(self, "/api/repairs/issues/fix", handler=domain, issue_id=issue_id)
 
     async def write_automation(self, identifier: str, config: Json) -> str:
         """Write an automation as the editor does; gives its entity id once it is armed."""
@@ -209,21 +259,3 @@ class Home:
                 return await answer.json()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HomeError(f"{method} {path}: {error!r}") from error
-
-
-@dataclass(slots=True)
-class Flow:
-    """A config flow, or a contact's subentry flow, answered step by step."""
-
-    home: Home
-    path: str
-    step: Json
-
-    @classmethod
-    async def begin(cls, home: Home, path: str, handler: str | list[str]) -> Flow:
-        return cls(home, path, await home.post(path, {"handler": handler}))
-
-    async def submit(self, data: Json | None = None) -> Json:
-        """Fill in the form that it shows; gives the next step, the same one with errors, or the end."""
-        self.step = await self.home.post(f"{self.path}/{self.step['flow_id']}", data or {})
-        return self.step

@@ -44,36 +44,37 @@ class Service:
 
     async def add_account(self, key: str) -> None:
         """Add another account beside the one that everything else here is about."""
-        await self._control("POST", "accounts", json={"key": key})
+        await self.control("POST", "accounts", json={"key": key})
 
     async def receive(self, number: str, message: str, **more: Any) -> Json:
         """Let the phone receive a text and the service call the webhook; gives guid and delivered_status."""
         told = {"key": self.key, "number": number, "message": message, "deliver": True, **more}
-        received: Json = await self._control("POST", "receive", json=told)
+        received: Json = await self.control("POST", "receive", json=told)
         return received
 
     async def sent(self) -> list[dict[str, str]]:
         """The form fields of each message that it was given to send."""
-        rows = await self._control("GET", "sent", params={"key": self.key})
+        rows = await self.control("GET", "sent", params={"key": self.key})
         return [row["fields"] for row in rows]
 
     async def asked(self, path: str) -> int:
         """How often an endpoint was asked."""
-        requests = await self._control("GET", "requests", params={"key": self.key})
+        requests = await self.control("GET", "requests", params={"key": self.key})
         return sum(request["path"] == path for request in requests)
 
-    async def _set(self, **settings: str) -> None:
-        await self._control("POST", "accounts", json={"key": self.key, **settings})
-
-    async def _control(self, method: str, what: str, **options: Any) -> Any:
+    async def control(self, method: str, what: str, **options: Any) -> Any:
+        """Tell the simulator what happens; `what` is listed at its /_control/."""
         async with self._session.request(method, f"{self.url}/_control/{what}", **options) as answer:
             if not answer.ok:
                 raise ProgramError(f"the simulator refused {what}: {answer.status} {await answer.text()}")
             return await answer.json()
 
+    async def _set(self, **settings: str) -> None:
+        await self.control("POST", "accounts", json={"key": self.key, **settings})
+
     async def _answers(self) -> bool:
         try:
-            await self._control("GET", "accounts")
+            await self.control("GET", "accounts")
         except aiohttp.ClientError:
             return False
         return True

@@ -9,6 +9,7 @@ from pathlib import Path
 import shutil
 import signal
 import sys
+from typing import Any
 
 from homeassistant.const import RESTART_EXIT_CODE
 
@@ -20,12 +21,12 @@ from tests.e2e.service import Service
 
 @asynccontextmanager
 async def stage(
-    directory: Path, key: str, *, home_port: int = 0, service_port: int = 0, debug: bool = False
+    directory: Path, key: str, *, home_port: int = 0, service_port: int = 0, **home_options: Any
 ) -> AsyncIterator[tuple[Home, Service]]:
     """The service running, and a home beside it that is not started yet; both are stopped at the end."""
     async with (
         Service(directory / "simulator.log", service_port or free_port(), key) as service,
-        Home(directory, home_port or free_port(), debug=debug) as home,
+        Home(directory, home_port or free_port(), **home_options) as home,
     ):
         yield home, service
 

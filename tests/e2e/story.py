@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
-from tests.e2e.home import Flow, Home
+from tests.e2e.flow import Flow
+from tests.e2e.home import Home
 from tests.e2e.program import until
 from tests.e2e.service import Service
 from tests.e2e.tell import Teller, check
@@ -71,6 +72,7 @@ class Story:
     async def refuse_wrong_key(self) -> Flow:
         self.tell.step("The account is added, first with a mistyped key")
         flow = await self.home.flow(DOMAIN)
+        await flow.submit({"next_step_id": "api_key"})
         step = await flow.submit({"api_key": "mistyped", "server": {"url": self.service.url}})
         errors = step.get("errors") or {}
         check("invalid_auth" in errors.values(), f"the wrong key was not refused as such: {step}")
