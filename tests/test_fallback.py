@@ -457,6 +457,28 @@ async def test_a_restart_between_report_and_sms_loses_nothing(
     assert told[1].data["contact"] == "Anna"
 
 
+async def test_after_more_than_a_day_nobody_waits_for_the_sms(
+    saved: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
+    hooked: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await send(home, **ELSE_SMS)
+    do_not_wait(monkeypatch)
+    with monkeypatch.context() as patched:
+        never = AsyncMock(return_value=HomeAssistantError())
+        patched.setattr("custom_components.smsmobileapi.fallback.Fallback._fall_back", never)
+        await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
+        await pass_time(home, freezer, seconds=2)
+    freezer.tick(timedelta(days=1, minutes=1))
+    await kill(home, account, saved)
+    await pass_time(home, freezer, seconds=2)
+    assert went_by(hooked) == ["whatsapp"]
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 async def test_a_kill_while_the_sms_is_sent_sends_one(
     saved: dict[str, Any],

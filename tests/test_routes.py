@@ -172,7 +172,6 @@ async def test_what_both_refuse_raises_and_does_not_count(
 @pytest.mark.parametrize(
     ("kind", "options", "key"),
     [
-        ("nonsense", {"body": {"result": {"error": 2}}}, "phone_offline"),
         ("status", {"status": 403}, "invalid_auth"),
         ("status", {"status": 403, "error": "api_expired"}, "subscription_expired"),
         ("status", {"status": 429, "retry_after": 3600}, "rate_limited"),
@@ -188,11 +187,32 @@ async def test_what_is_not_whatsapps_fault_is_no_sms(
     options: dict[str, Any],
     key: str,
 ) -> None:
-    """No phone, no key, no subscription: an SMS would not be sent either."""
+    """No key, no subscription, no service: an SMS would not be sent either."""
     simulator.fault(SEND, kind, **options)
     assert await send_in_vain(home, **ELSE_SMS) == key
     assert {fields["sendsms"] for fields in requests(service_account)} == {"0"}
     assert account.runtime_data.limits.sent_in_a_day == 0
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"error": 2},
+        {"error": 0, "sent": "0", "note": "the mobile is not connected to WhatsApp"},
+    ],
+)
+async def test_a_phone_that_is_connected_but_not_to_whatsapp_sends_an_sms(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    simulator: Simulator,
+    service_account: Account,
+    result: dict[str, Any],
+) -> None:
+    """What says that a phone is offline may mean WhatsApp: an alarm must not end there."""
+    simulator.fault(SEND, "nonsense", body={"result": result})
+    (row,) = await send(home, **ELSE_SMS)
+    assert row["channel"] == "sms"
+    assert [fields["sendsms"] for fields in requests(service_account)] == ["0", "1"]
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "drop_before"])

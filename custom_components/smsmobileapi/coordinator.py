@@ -124,7 +124,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             await self._poll_calls(zone)
 
     async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
-        """Return the phones. That they can't be listed is no reason to go without messages, that the key is refused is."""
+        """Return the phones. That the key is refused is a reason to stop, that they can't be listed is none."""
         try:
             return await self._client.prove_credentials(zone=zone)
         except InvalidCredentials, SubscriptionExpired:
@@ -168,7 +168,10 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         return new
 
     def _new_untimed(self, direction: Direction, calls: list[Call]) -> list[Call]:
-        """Return the calls without a readable time that were not listed the last time; how old the first ones are nobody knows."""
+        """Return the calls without a readable time that were not listed the last time.
+
+        Of those of the first list nobody knows how old they are.
+        """
         untimed = [((call.number, call.name, call.duration), call) for call in calls if not is_timed(call)]
         listed = Counter(row for row, _ in untimed)
         more = listed - self._untimed.get(direction, listed)

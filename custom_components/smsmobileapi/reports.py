@@ -26,6 +26,8 @@ LOOK_UPS: Final = (5, 15, 45, 120, 300, 900, 1800)
 # The service may have news of a message that was given up, and what we sent must be told from what others did.
 KEPT_FOR: Final = 30 * 86_400  # seconds
 KEPT_AT_MOST: Final = 2_000
+# How old a message may be that is sent as SMS after Home Assistant was down.
+INSTEAD_WITHIN: Final = 86_400  # seconds
 EARLY_AT_MOST: Final = 500
 # From this many messages on, the whole log is one request instead of one for each.
 MANY: Final = 10
@@ -100,8 +102,10 @@ class Reports:
 
     @property
     def unreplaced(self) -> list[OutboundMessage]:
-        """Return the messages that failed and have to be sent as SMS instead."""
-        return [m for m in self._messages.values() if m.status is Status.FAILED and m.sms_instead]
+        """Return the messages that failed and have to be sent as SMS instead, but none that nobody waits for any more."""
+        since = dt_util.utcnow().timestamp() - INSTEAD_WITHIN
+        failed = [m for m in self._messages.values() if m.status is Status.FAILED and m.sms_instead]
+        return [message for message in failed if _last_known(message) > since]
 
     @callback
     def replaced(self, message_id: str) -> None:

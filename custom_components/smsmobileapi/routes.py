@@ -5,15 +5,7 @@ import logging
 
 from homeassistant.core import HomeAssistant
 
-from .api import (
-    Channel,
-    OutcomeUnknown,
-    OutgoingMessage,
-    PhoneOffline,
-    Refused,
-    SmsMobileApiClient,
-    SmsMobileApiError,
-)
+from .api import Channel, OutcomeUnknown, OutgoingMessage, Refused, SmsMobileApiClient, SmsMobileApiError
 from .contacts import Route
 from .delivery import Delivery
 from .media import Media, async_media_links
@@ -46,9 +38,6 @@ class Routes:
         if route is Route.WHATSAPP_ELSE_SMS and await self.whatsapp_numbers.may_have(sms.recipient):
             try:
                 message_id = await self._send_whatsapp(sms, media)
-            except PhoneOffline:
-                # It could not send an SMS either.
-                raise
             except Refused:
                 _LOGGER.debug("WhatsApp was refused, so it is an SMS")
             else:
