@@ -70,7 +70,7 @@ async def filters(guide: Guide) -> None:
     both = await _messages(guide, since=earlier, text="signed walnut", **{"from": "boldi"})
     # They came within a second, and the service tells no more than that of times.
     check({m["message"] for m in both} == {"An unsigned walnut", "A signed walnut"}, f"together: {both}")
-    nobody = _messages(guide, **{"from": "Zoli"})
+    nobody = _messages(guide, to="Zoli")
     guide.tell.values(unknown_name=await guide.refused(nobody, "unknown_contact"))
 
 
