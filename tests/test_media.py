@@ -619,7 +619,7 @@ async def test_an_answer_that_is_being_read_is_not_whole_yet(client: Client, lin
 
 @pytest.mark.parametrize("method", ["prepare", "write", "write_eof"])
 async def test_a_connection_that_is_reset_leaves_the_link(
-    client: Client, links: MediaLinks, method: str
+    client: Client, links: MediaLinks, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     link = links.make(served(LARGE))
     with (
@@ -627,6 +627,7 @@ async def test_a_connection_that_is_reset_leaves_the_link(
         pytest.raises(ClientError),
     ):
         await fetch(client, link)
+    assert "Error handling request" not in caplog.text
     assert await fetch(client, link) == LARGE
 
 
