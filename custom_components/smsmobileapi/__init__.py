@@ -38,11 +38,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     account = entry.runtime_data = Account.build(hass, entry, client)
     await account.load(hass)
     try:
+        asked_at = dt_util.utcnow()
         phones = await client.prove_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
         account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
-    account.coordinator.take_phones(phones)
+    account.coordinator.take_phones(phones, asked_at)
     # The devices of contacts and phones stand behind the account's.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
     # Before the platforms read the contacts: one that is added from then on is taken up by a reload.

@@ -1,6 +1,5 @@
 """The poll: the truth about phones, messages and calls, whatever the webhook brought or missed."""
 
-from collections import Counter
 from datetime import datetime, timedelta, tzinfo
 import logging
 from typing import Final, override
@@ -41,10 +40,6 @@ CALLS_AT_ONCE: Final = 50
 MOST_PAGES: Final = 20
 
 
-# What is left of a call to know it by where its time can't be read.
-type _Row = tuple[str | None, str | None, int | None]
-
-
 class PollCoordinator(DataUpdateCoordinator[None]):
     """Polls for one account."""
 
@@ -75,13 +70,12 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         self._issues = issues
         self._phones_at: datetime | None = None
         self._calls_at: datetime | None = None
-        self._untimed: dict[Direction, Counter[_Row]] = {}
         self.last_success: datetime | None = None
 
     @callback
-    def take_phones(self, phones: list[Phone] | None) -> None:
-        """Take up what the service lists just now."""
-        self._phones_at = dt_util.utcnow()
+    def take_phones(self, phones: list[Phone] | None, asked_at: datetime) -> None:
+        """Take up what the service lists; None where its list could not be read."""
+        self._phones_at = asked_at
         self._phones.take(phones)
 
     @override
@@ -94,8 +88,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         now = dt_util.utcnow()
         try:
             if _is_due(self._phones_at, PHONES_EVERY, now):
-                self.take_phones(await self._list_phones(zone))
-                self._phones_at = now
+                self.take_phones(await self._list_phones(zone), now)
             messages = await self._client.received_messages(after=self._ledger.poll_after, zone=zone)
         except SmsMobileApiError as err:
             self._issues.note(err)
@@ -119,7 +112,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
                 # There may be many: should we be killed now, none of them is to be fired again.
                 await self._ledger.save()
         # Else they are only held: should we be killed now, they have to be listed again.
-        if _is_due(self._calls_at, CALLS_BESIDE_WEBHOOK if self._are_calls_brought else CALLS_ALONE, now):
+        if _is_due(self._calls_at, CALLS_BESIDE_WEBHOOK if self._webhook.brings_calls else CALLS_ALONE, now):
             self._calls_at = now
             await self._poll_calls(zone)
 
@@ -133,10 +126,6 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             _LOGGER.debug("The phones can't be listed: %s", type(err).__name__)
             return None
 
-    @property
-    def _are_calls_brought(self) -> bool:
-        return self._webhook.is_proved and self._webhook.proof.has_brought_call
-
     async def _poll_calls(self, zone: tzinfo) -> None:
         """Pass on the calls that the webhook did not bring. That they can't be listed is no reason to go without messages."""
         calls: list[Call] = []
@@ -148,8 +137,9 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         if self._inbox.is_closed:
             return
         new = [call for call in sorted(calls, key=lambda call: call.started_at) if self._inbox.receive(call)]
+        for call in new:
+            self._webhook.polled(call)
         if new:
-            self._webhook.proof.polled_call()
             await self._ledger.save()
 
     async def _new_calls(self, direction: Direction, zone: tzinfo) -> list[Call]:
@@ -160,24 +150,14 @@ class PollCoordinator(DataUpdateCoordinator[None]):
                 direction, zone=zone, offset=page * CALLS_AT_ONCE, limit=CALLS_AT_ONCE
             )
             if page == 0:
-                new += self._new_untimed(direction, calls)
+                untimed = self._ledger.newly_listed(direction, calls)
+                # Where the webhook brings calls, nothing would tell them from those.
+                new += [] if self._webhook.brings_calls else untimed
             unknown = [call for call in calls if is_timed(call) and not self._inbox.knows(call)]
             new += unknown
             if len(unknown) < CALLS_AT_ONCE:
                 break
         return new
-
-    def _new_untimed(self, direction: Direction, calls: list[Call]) -> list[Call]:
-        """Return the calls without a readable time that were not listed the last time.
-
-        Of those of the first list nobody knows how old they are.
-        """
-        untimed = [((call.number, call.name, call.duration), call) for call in calls if not is_timed(call)]
-        listed = Counter(row for row, _ in untimed)
-        more = listed - self._untimed.get(direction, listed)
-        self._untimed[direction] = listed
-        # Nothing would tell them from those that the webhook brings.
-        return [] if self._are_calls_brought else [call for row, call in dict(untimed).items() if row in more]
 
 
 def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:

@@ -10,8 +10,8 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from .api import ApiKey, ClientCredentials, SmsMobileApiClient
 from .log_filter import async_redact
 
-# Of all that a config entry holds, what the credentials are made of: one of the two kinds.
-KINDS: Final = ((CONF_API_KEY,), (CONF_CLIENT_ID, CONF_CLIENT_SECRET))
+# What credentials are made of: a key, or ID and secret.
+FIELDS: Final = (CONF_API_KEY, CONF_CLIENT_ID, CONF_CLIENT_SECRET)
 TOKENS_REDACTED: Final = 2
 
 
@@ -43,4 +43,4 @@ def async_connect(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[SmsMobi
 
 def credentials_in(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return that part of a config entry's data which is its credentials."""
-    return {name: data[name] for kind in KINDS for name in kind if name in data}
+    return {name: data[name] for name in FIELDS if name in data}

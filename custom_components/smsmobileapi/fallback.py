@@ -56,16 +56,12 @@ class Fallback:
         )
         self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self._finish)))
 
-    async def outcome(self, message_id: str, seconds: float) -> OutboundMessage | None:
-        """Return the SMS that is sent for the message; None where it is not known in time. Raises HomeAssistantError."""
+    async def outcome(self, message_id: str) -> OutboundMessage | None:
+        """Return the SMS that is sent for the message; None where there is none. Raises HomeAssistantError."""
         task = self._tasks.get(message_id)
         if task is None:
             return None
-        try:
-            async with asyncio.timeout(seconds):
-                outcome = await asyncio.shield(task)
-        except TimeoutError:
-            return None
+        outcome = await asyncio.shield(task)
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         return outcome

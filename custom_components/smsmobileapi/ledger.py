@@ -3,6 +3,7 @@
 It holds keys, not numbers or texts: a message's id and its content are hashed.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import blake2b
@@ -11,7 +12,7 @@ from typing import Final, NotRequired, TypedDict
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from .api import Call, ReceivedMessage, Source, StatusReport
+from .api import Call, Direction, ReceivedMessage, Source, StatusReport
 from .storage import AccountStore, File
 
 KEPT_FOR: Final = timedelta(days=30)
@@ -33,6 +34,10 @@ class History(TypedDict):
     until: int  # Unix seconds of the newest message
     keys: list[str]  # of those messages that a poll will ask for again
     noted_at: int  # Unix seconds; calls before that are history
+
+
+# What is left of a call to know it by where its time can't be read: number, name, duration.
+type _Row = tuple[str | None, str | None, int | None]
 
 
 class _Saved(TypedDict):
@@ -112,6 +117,8 @@ class Ledger:
         self._mark: int | None = None
         self._begins: int | None = None
         self._calls_begin: int | None = None
+        # Of each direction, the calls without a readable time that were listed the last time, and how often.
+        self._untimed: dict[Direction, Counter[_Row]] = {}
         self._prune_at = 0.0
 
     async def load(self, history: History | None) -> None:
@@ -129,12 +136,11 @@ class Ledger:
         if self._calls_begin is None:
             self._calls_begin = int(dt_util.utcnow().timestamp())
 
-    def _read(self, saved: _Saved) -> bool:
+    def _read(self, saved: _Saved) -> None:
         seen = {str(key): int(time) for key, time in saved["seen"].items()}
         self._mark, self._begins = _whole(saved["mark"]), _whole(saved["begins"])
         self._calls_begin = _whole(saved.get("calls_begin"))
         self._seen = seen
-        return True
 
     async def save(self) -> None:
         """Write it now."""
@@ -188,6 +194,18 @@ class Ledger:
     def knows(self, keys: Iterable[str]) -> bool:
         """Tell whether a message with one of these keys was handled."""
         return any(key in self._seen for key in keys)
+
+    @callback
+    def newly_listed(self, direction: Direction, calls: Iterable[Call]) -> list[Call]:
+        """Return the calls without a readable time that a poll did not list the last time.
+
+        Of those of the first list nobody knows how old they are.
+        """
+        untimed = [((call.number, call.name, call.duration), call) for call in calls if not is_timed(call)]
+        listed = Counter(row for row, _ in untimed)
+        more = listed - self._untimed.get(direction, listed)
+        self._untimed[direction] = listed
+        return [call for row, call in dict(untimed).items() if row in more]
 
     @callback
     def add(self, keys: Iterable[str], received_at: float) -> None:

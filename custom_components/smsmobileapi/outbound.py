@@ -1,7 +1,9 @@
 """What went out, as it is followed, and as automations see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
+
+from homeassistant.util import dt as dt_util
 
 from .api import Channel, OutgoingMessage, Status
 
@@ -17,7 +19,7 @@ class OutboundMessage:
     channel: Channel
     recipient: str
     contact: str | None
-    accepted_at: float
+    accepted_at: float = field(default_factory=lambda: dt_util.utcnow().timestamp())
     status: Status = Status.ACCEPTED
     error: str | None = None
     looked_up: int = 0

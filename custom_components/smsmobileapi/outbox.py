@@ -128,7 +128,6 @@ class Outbox:
                 channel=channel,
                 recipient=known.recipient if known else "",
                 contact=known.contact if known else None,
-                accepted_at=dt_util.utcnow().timestamp(),
             ),
             wish,
         )
@@ -170,7 +169,6 @@ class Outbox:
                 channel=accepted.channel,
                 recipient=recipient.number,
                 contact=recipient.contact.name if recipient.contact else None,
-                accepted_at=dt_util.utcnow().timestamp(),
                 due_at=wish.send_at.timestamp() if wish.send_at else 0,
                 sms_instead=sms_instead and replace(sms_instead, send_at=None),
             ),
@@ -201,7 +199,6 @@ class Outbox:
                 channel=Channel.SMS,
                 recipient=failed_message.recipient,
                 contact=failed_message.contact,
-                accepted_at=dt_util.utcnow().timestamp(),
                 due_at=due_at,
             ),
             Wish(),
@@ -240,18 +237,21 @@ class Outbox:
 
     async def _follow(self, message: OutboundMessage, wish: Wish, text: str = "") -> OutboundMessage:
         """Follow what becomes of the message; wait for it where that is wished."""
-        reports = self._current_reports
-        reports.follow(message)
+        self._current_reports.follow(message)
         if wish.report_within is None:
             return message
-        until = self._hass.loop.time() + wish.report_within
         has_fallback = message.sms_instead is not None
-        message = await reports.wait(message, wish.report_within)
-        if message.status is Status.FAILED and has_fallback:
-            sms = await self._fallback.outcome(message.message_id, until - self._hass.loop.time())
-            if sms is None:
-                return message
-            message = await self._current_reports.wait(sms, until - self._hass.loop.time())
+        try:
+            async with asyncio.timeout(wish.report_within):
+                message = await self._current_reports.settled(message)
+                if message.status is Status.FAILED and has_fallback:
+                    sms = await self._fallback.outcome(message.message_id)
+                    if sms is None:
+                        return message
+                    message = sms
+                    message = await self._current_reports.settled(message)
+        except TimeoutError:
+            return message
         if message.status is Status.FAILED:
             sent = {"recipients": message.recipient, "message": text}
             raise failed("report_failed", reason=without_private_things(message.error or "–", sent))

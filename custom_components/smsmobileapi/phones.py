@@ -35,9 +35,10 @@ def devices_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, dr.DeviceEn
     return {sid: device for device in devices if (sid := sid_of(entry, device))}
 
 
-def sids_of(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
-    """Return the SIDs of the account's phones that have a device."""
-    return set(devices_of(hass, entry))
+def names_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
+    """Return what the account's phones are called here, by SID: as the user calls their devices, else as the service does."""
+    devices = devices_of(hass, entry)
+    return {sid: device.name_by_user or device.name or sid for sid, device in devices.items()}
 
 
 def device_name(phone: Phone) -> str:
@@ -88,9 +89,8 @@ class Phones:
         return self._phones.get(sids.get(wanted, wanted)) or next(named, None)
 
     def name_of(self, phone: Phone) -> str:
-        """Return what a phone is called here: as the user calls its device, else as the service does."""
-        device = devices_of(self._hass, self._entry).get(phone.sid)
-        return (device.name_by_user if device else None) or device_name(phone)
+        """Return what a phone is called here."""
+        return names_of(self._hass, self._entry).get(phone.sid) or device_name(phone)
 
     @callback
     def load(self) -> None:

@@ -88,16 +88,13 @@ class Proof:
             self._issues.clear(Issue.WEBHOOK_MISSES)
 
     @callback
-    def polled(self, message: ReceivedMessage) -> None:
-        """Note that a poll was first with a message: the webhook should bring it too."""
-        if message.message_id and message.received_at >= self._opened_at:
-            job = HassJob(partial(self._missed, message.message_id), cancel_on_shutdown=True)
-            self._awaited[message.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
-
-    @callback
-    def polled_call(self) -> None:
-        """Note that a poll was first with a phone call: calls have to be polled for."""
-        self._note(self._proved, has_brought_call=False)
+    def polled(self, arrival: ReceivedMessage | Call) -> None:
+        """Note that a poll was first: with a call, these have to be polled for; a message the webhook should bring too."""
+        if isinstance(arrival, Call):
+            self._note(self._proved, has_brought_call=False)
+        elif arrival.message_id and arrival.received_at >= self._opened_at:
+            job = HassJob(partial(self._missed, arrival.message_id), cancel_on_shutdown=True)
+            self._awaited[arrival.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
 
     @callback
     def _missed(self, message_id: str, _now: datetime) -> None:

@@ -13,7 +13,7 @@ from .contacts import Contact, Contacts, Route
 from .errors import invalid
 from .numbers import InvalidNumber, mask, normalise_sender, parse_number
 from .options import Options
-from .phones import Phones, device_name
+from .phones import Phones
 
 _BOTH: Final = (Route.SMS, Route.WHATSAPP)
 
@@ -116,7 +116,7 @@ class Directory:
         sid = sid or (contact.phone if contact else None) or self._options.phone
         if sid and not self._phones.is_listed(sid):
             if phone := self._phones.get(sid):
-                raise invalid("phone_gone", phone=_shown(phone))
+                raise invalid("phone_gone", phone=self._shown(phone))
             raise self._no_such_phone()
         return Recipient(
             number=number,
@@ -133,10 +133,9 @@ class Directory:
         raise self._no_such_phone()
 
     def _no_such_phone(self) -> ServiceValidationError:
-        listed = [_shown(phone) for phone in self._phones if self._phones.is_listed(phone.sid)]
+        listed = [self._shown(phone) for phone in self._phones if self._phones.is_listed(phone.sid)]
         return invalid("unknown_phone", phones=", ".join(listed) or "–")
 
-
-def _shown(phone: Phone) -> str:
-    """Return what to call a phone where others can read it: some are named by their number."""
-    return mask(device_name(phone))
+    def _shown(self, phone: Phone) -> str:
+        """Return what to call a phone where others can read it: some are named by their number."""
+        return mask(self._phones.name_of(phone))

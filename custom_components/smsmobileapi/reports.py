@@ -11,10 +11,9 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
 from .api import LogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
-from .const import DOMAIN, EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from .const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
 from .numbers import mask
 from .outbound import OutboundMessage
 from .storage import AccountStore, File
@@ -32,10 +31,6 @@ EARLY_AT_MOST: Final = 500
 # From this many messages on, the whole log is one request instead of one for each.
 MANY: Final = 10
 
-type _Waiting = dict[str, list[asyncio.Future[OutboundMessage]]]
-# By config entry and message: who waits goes on waiting while the account is reloaded.
-_WAITING: Final[HassKey[dict[str, _Waiting]]] = HassKey(f"{DOMAIN}_waiting")
-
 
 class Reports:
     """Follows the messages of one account."""
@@ -46,7 +41,6 @@ class Reports:
         self._client = client
         self._store = AccountStore[list[dict[str, Any]]](hass, entry.entry_id, File.REPORTS)
         self._messages: dict[str, OutboundMessage] = {}
-        self._waiting = hass.data.setdefault(_WAITING, {}).setdefault(entry.entry_id, {})
         self._timer: CALLBACK_TYPE | None = None
         self._is_loaded = False
         self._is_closed = False
@@ -114,22 +108,23 @@ class Reports:
             self._messages[message_id] = replace(message, sms_instead=None)
             self._save_soon()
 
-    async def wait(self, message: OutboundMessage, seconds: float) -> OutboundMessage:
-        """Return a message that is followed once something is known of it, or as it is when the time is over."""
-        message_id = message.message_id
-        known = self._messages.get(message_id, message)
+    async def settled(self, message: OutboundMessage) -> OutboundMessage:
+        """Return a message that is followed once something is known of it, also where the account is reloaded meanwhile."""
+        known = self._messages.get(message.message_id, message)
         if known.status is not Status.ACCEPTED:
             return known
         future: asyncio.Future[OutboundMessage] = self._hass.loop.create_future()
-        waiting = self._waiting.setdefault(message_id, [])
-        waiting.append(future)
+
+        @callback
+        def reported(changed: OutboundMessage) -> None:
+            if changed.message_id == message.message_id and not future.done():
+                future.set_result(changed)
+
+        stop = async_dispatcher_connect(self._hass, signal_report(self._entry.entry_id), reported)
         try:
-            async with asyncio.timeout(seconds):
-                return await future
-        except TimeoutError:
-            return known
+            return await future
         finally:
-            waiting.remove(future)
+            stop()
 
     @callback
     def _reported(self, report: StatusReport) -> None:
@@ -158,9 +153,6 @@ class Reports:
             EVENT_MESSAGE_REPORT, {"config_entry_id": self._entry.entry_id, **message.as_event_data()}
         )
         async_dispatcher_send(self._hass, signal_report(self._entry.entry_id), message)
-        for future in self._waiting.pop(message.message_id, []):
-            if not future.done():
-                future.set_result(message)
 
     # Looking up.
 

@@ -18,6 +18,7 @@ from homeassistant.util import dt as dt_util
 
 from .api import (
     SIGNATURE_HEADER,
+    Call,
     NotAMessage,
     NotSigned,
     ReceivedMessage,
@@ -98,6 +99,11 @@ class Webhook:
     def is_proved(self) -> bool:
         """Tell whether the service has called the webhook at the address that it has now."""
         return self.proof.proves(self.url)
+
+    @property
+    def brings_calls(self) -> bool:
+        """Tell whether the webhook brings phone calls, too."""
+        return self.is_proved and self.proof.has_brought_call
 
     async def open(self, *, is_new: bool) -> None:
         """Take what comes, for the inbox to hold."""
@@ -204,10 +210,10 @@ class Webhook:
         return HTTPStatus.ACCEPTED
 
     @callback
-    def polled(self, message: ReceivedMessage) -> None:
-        """Note that a poll was first with a message."""
+    def polled(self, arrival: ReceivedMessage | Call) -> None:
+        """Note that a poll was first with a message or a call."""
         if self.url:
-            self.proof.polled(message)
+            self.proof.polled(arrival)
 
     # Its address.
 
