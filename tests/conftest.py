@@ -87,8 +87,8 @@ def misuse() -> Iterator[MisuseCollector]:
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait in milliseconds where a home waits in seconds."""
-    monkeypatch.setattr("custom_components.smsmobileapi.delivery.FIRST_WAIT", 0.01)
-    monkeypatch.setattr("custom_components.smsmobileapi.delivery.LOOK_UPS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.LOOK_UPS", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.api import Channel, Phone, ReceivedMessage, Source
 from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL
 from custom_components.smsmobileapi.identity import is_other_account
-from custom_components.smsmobileapi.phones import sids_of
+from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Phone as ServicePhone, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, settle
-from .test_config_flow import (
+from .flows.test_account import (
     OTHER_KEY,
     assert_aborted,
     begin_change,
@@ -250,10 +250,10 @@ async def test_a_switch_leaves_no_address_at_the_cloud_behind(
 async def test_a_switch_shows_the_new_phones_and_leaves_the_old_ones_to_the_user(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, other: Account
 ) -> None:
-    assert sids_of(home, account) == {"phone-1"}
+    assert devices_of(home, account).keys() == {"phone-1"}
     assert_aborted(await by_reauth(home, account, api_key=OTHER_KEY), "switched_account")
     await settle(home)
-    assert sids_of(home, account) == {"phone-1", "phone-2"}
+    assert devices_of(home, account).keys() == {"phone-1", "phone-2"}
     assert [phone.sid for phone in account.runtime_data.phones if phone.is_online] == ["phone-2"]
 
 

@@ -19,7 +19,7 @@ from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Simulator
 
 from .conftest import add_contact, settle
-from .test_config_flow import Spoil, another_server, faulty, in_state, sentence
+from .flows.test_account import Spoil, another_server, faulty, in_state, sentence
 
 ANNA = "+36301234567"
 
@@ -221,7 +221,7 @@ async def test_a_contact_added_while_it_is_set_up_is_there(
         await go_on.wait()
         return "https://hooks.nabu.casa/x"
 
-    cloud = "custom_components.smsmobileapi.webhook.cloud"
+    cloud = "custom_components.smsmobileapi.inbound.webhook.cloud"
     monkeypatch.setattr(f"{cloud}.async_active_subscription", lambda hass: True)
     monkeypatch.setattr(f"{cloud}.async_get_or_create_cloudhook", slow)
     reload = home.async_create_task(home.config_entries.async_reload(account.entry_id))

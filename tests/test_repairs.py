@@ -22,7 +22,7 @@ from custom_components.smsmobileapi.const import DASHBOARD_URL, DOMAIN
 from simulator import Account, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
-from .test_webhook_v2 import SECRET, event, post, set_secret, signed, sms
+from .inbound.test_webhook_v2 import SECRET, event, post, set_secret, signed, sms
 
 ANNA = "+36301234567"
 NO_ADDRESS: dict[str, Any] = {"external_url": None, "internal_url": "http://192.168.1.2:8123"}
@@ -285,7 +285,7 @@ async def test_misses_over_two_days_are_not_said(
     await miss(home, freezer, account, service_account, 2)
     await pass_time(home, freezer, hours=24)
     await miss(home, freezer, account, service_account, 2)
-    assert account.runtime_data.webhook.proof.misses_today == 2
+    assert account.runtime_data.webhook.health.misses_today == 2
     assert issues(home) == {}
     await miss(home, freezer, account, service_account)
     assert issues(home).keys() == {"webhook_misses"}
@@ -347,7 +347,7 @@ async def test_a_webhook_that_is_on_its_way_is_no_miss(
         else:
             await post(client, path, event("sms.received", sms(f"{index}", row.guid), f"{index}"))
         await pass_time(home, freezer, minutes=5)
-    assert account.runtime_data.webhook.proof.misses_today == 0
+    assert account.runtime_data.webhook.health.misses_today == 0
     assert "webhook_misses" not in issues(home)
 
 
@@ -404,9 +404,12 @@ async def test_home_assistant_cloud_is_an_address(
     await settle(home)
     assert issues(home).keys() == {"no_address"}
     with (
-        patch("custom_components.smsmobileapi.webhook.cloud.async_active_subscription", return_value=True),
         patch(
-            "custom_components.smsmobileapi.webhook.cloud.async_get_or_create_cloudhook",
+            "custom_components.smsmobileapi.inbound.webhook.cloud.async_active_subscription",
+            return_value=True,
+        ),
+        patch(
+            "custom_components.smsmobileapi.inbound.webhook.cloud.async_get_or_create_cloudhook",
             return_value="https://hooks.example.net/abc",
         ),
     ):

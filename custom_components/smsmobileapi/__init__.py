@@ -9,7 +9,6 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
 from .account import Account, SmsMobileApiConfigEntry, async_remove_account
-from .actions import async_setup_actions
 from .api import SmsMobileApiError
 from .const import CONF_SIGNING_SECRET, DOMAIN
 from .credentials import async_connect
@@ -17,6 +16,7 @@ from .entity import account_device
 from .errors import for_entry
 from .log_filter import async_redact
 from .phones import sid_of
+from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
@@ -24,7 +24,7 @@ PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.NOTIFY, Platform.S
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions, which are there also while no account is."""
-    async_setup_actions(hass)
+    async_setup_services(hass)
     return True
 
 

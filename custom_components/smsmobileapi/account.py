@@ -13,20 +13,20 @@ from .api import SmsMobileApiClient
 from .const import CONF_HISTORY
 from .contacts import Contacts
 from .coordinator import PollCoordinator
-from .culprits import Culprits
-from .delivery import Delivery
-from .flood import FloodGuard
-from .inbox import Inbox
-from .ledger import Ledger
-from .limits import Limits
+from .inbound.inbox import Inbox
+from .inbound.ledger import Ledger
+from .inbound.webhook import Webhook, async_delete_webhook
 from .numbers import normalise_sender
 from .options import Options
-from .outbox import Outbox
+from .outbound.culprits import Culprits
+from .outbound.delivery import Delivery
+from .outbound.flood import FloodGuard
+from .outbound.limits import Limits
+from .outbound.outbox import Outbox
+from .outbound.reports import Reports
 from .phones import Phones
 from .repairs import Issues
-from .reports import Reports
 from .storage import async_remove_files
-from .webhook import Webhook, async_delete_webhook
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
 FIRST_POLL_SECONDS: Final = 10
@@ -139,7 +139,7 @@ class Account:
         self.culprits.open(hass, self.entry)
         self.reports.open()
         self.outbox.open()
-        await self.webhook.follow_address()
+        await self.webhook.track_url()
         # The coordinator polls for as long as somebody listens; its news goes to the inbox.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
         first_poll = self.entry.async_create_background_task(

@@ -20,12 +20,12 @@ from .api import (
     SubscriptionExpired,
 )
 from .errors import for_entry
-from .inbox import Inbox
-from .ledger import Ledger, is_timed
+from .inbound.inbox import Inbox
+from .inbound.ledger import Ledger, is_timed
+from .inbound.webhook import Webhook
 from .options import Options
 from .phones import Phones
 from .repairs import Issues
-from .webhook import Webhook
 
 _LOGGER = logging.getLogger(__name__)
 

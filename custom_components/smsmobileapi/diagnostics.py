@@ -49,8 +49,8 @@ async def async_get_config_entry_diagnostics(
         "webhook": {
             "has_address": webhook.url is not None,
             "is_proved": webhook.is_proved,
-            "has_brought_call": webhook.proof.has_brought_call,
-            "misses_today": webhook.proof.misses_today,
+            "has_brought_call": webhook.health.has_brought_call,
+            "misses_today": webhook.health.misses_today,
         },
     }
 

@@ -11,8 +11,8 @@ from .account import SmsMobileApiConfigEntry
 from .api import Channel, Direction, Status
 from .const import signal_call, signal_message, signal_report
 from .entity import AccountEntity, ContactEntity
-from .inbound import InboundCall, InboundMessage
-from .outbound import OutboundMessage
+from .inbound.models import InboundCall, InboundMessage
+from .outbound.models import OutboundMessage
 
 PARALLEL_UPDATES = 0
 

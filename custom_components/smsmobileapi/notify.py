@@ -8,7 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
 from .entity import ContactEntity, PhoneEntity, async_add_for_phones
-from .recipients import Wish
+from .outbound.recipients import SendOptions
 
 PARALLEL_UPDATES = 0
 
@@ -37,7 +37,7 @@ class ContactNotify(ContactEntity, NotifyEntity):
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Send a message; a title becomes its first line."""
         text = f"{title}\n{message}".strip() if title else message
-        await self._entry.runtime_data.outbox.send([self._contact], text, Wish(context=self._context))
+        await self._entry.runtime_data.outbox.send([self._contact], text, SendOptions(context=self._context))
 
 
 class PhoneNotify(PhoneEntity, NotifyEntity):
@@ -54,4 +54,6 @@ class PhoneNotify(PhoneEntity, NotifyEntity):
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Show a notification."""
-        await self._entry.runtime_data.outbox.notify(self._phone, message, title, Wish(context=self._context))
+        await self._entry.runtime_data.outbox.notify(
+            self._phone, message, title, SendOptions(context=self._context)
+        )

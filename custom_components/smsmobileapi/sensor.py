@@ -24,8 +24,8 @@ from .api import Phone, Status
 from .const import signal_message, signal_report, signal_sent
 from .coordinator import PollCoordinator
 from .entity import AccountEntity, PhoneEntity, async_add_for_phones
-from .inbound import InboundMessage
-from .outbound import OutboundMessage
+from .inbound.models import InboundMessage
+from .outbound.models import OutboundMessage
 
 PARALLEL_UPDATES = 0
 
@@ -86,8 +86,8 @@ async def async_setup_entry(
     async_add_entities(
         [
             LastMessage(entry, LAST_MESSAGE),
-            Counter(entry, RECEIVED, signal_message(entry.entry_id)),
-            Counter(entry, SENT, signal_sent(entry.entry_id)),
+            MessageCounter(entry, RECEIVED, signal_message(entry.entry_id)),
+            MessageCounter(entry, SENT, signal_sent(entry.entry_id)),
             FailedCounter(entry, FAILED, signal_report(entry.entry_id)),
             PhonesConnected(entry),
         ]
@@ -124,7 +124,7 @@ class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
         self._attr_extra_state_attributes = {name: attributes[name] for name in ATTRIBUTES}
 
 
-class Counter(AccountEntity, RestoreSensor):
+class MessageCounter(AccountEntity, RestoreSensor):
     """Counts messages since the account was added."""
 
     _attr_native_value: int = 0
@@ -149,7 +149,7 @@ class Counter(AccountEntity, RestoreSensor):
         self.async_write_ha_state()
 
 
-class FailedCounter(Counter):
+class FailedCounter(MessageCounter):
     """Counts the messages that were reported as failed."""
 
     @callback

@@ -1,0 +1,1 @@
+"""The dialogs for accounts, contacts and options."""

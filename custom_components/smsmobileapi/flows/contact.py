@@ -1,0 +1,101 @@
+"""The dialog for a contact, a config subentry of an account."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import CONF_NAME
+from homeassistant.helpers.selector import (
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import voluptuous as vol
+
+from ..api import Channel
+from ..const import CONF_CHANNEL, CONF_NUMBER
+from ..contacts import Contacts, Route
+from ..numbers import InvalidNumber, parse_number
+from ..options import Options
+from .options import as_shown, async_phone_and_sim_fields, phone_and_sim_in
+
+CONTACT_FIELDS: Final = {
+    vol.Required(CONF_NAME): TextSelector(),
+    vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
+    vol.Required(CONF_CHANNEL, default=Route.SMS.value): SelectSelector(
+        SelectSelectorConfig(
+            options=[route.value for route in Route],
+            mode=SelectSelectorMode.LIST,
+            translation_key=CONF_CHANNEL,
+        )
+    ),
+}
+
+
+class Rejected(Exception):
+    """An input is not right: what the form shows at which field."""
+
+    def __init__(self, field: str, error: str, placeholders: Mapping[str, str] | None = None) -> None:
+        super().__init__(error)
+        self.errors = {field: error}
+        self.placeholders = placeholders or {}
+
+
+class ContactFlow(ConfigSubentryFlow):
+    """Add and change contacts."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add a contact."""
+        return await self._step("user", user_input, None)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change a contact."""
+        return await self._step("reconfigure", user_input, self._get_reconfigure_subentry())
+
+    async def _step(
+        self, step_id: str, user_input: dict[str, Any] | None, subentry: ConfigSubentry | None
+    ) -> SubentryFlowResult:
+        rejected = None
+        if user_input is not None:
+            try:
+                data = self._read(user_input, subentry.subentry_id if subentry else None)
+            except Rejected as err:
+                rejected = err
+            else:
+                if subentry is None:
+                    return self.async_create_entry(title=data[CONF_NAME], data=data)
+                return self.async_update_and_abort(
+                    self._get_entry(), subentry, title=data[CONF_NAME], data=data
+                )
+        kept = as_shown({**subentry.data, CONF_NAME: subentry.title}) if subentry else {}
+        fields = CONTACT_FIELDS | await async_phone_and_sim_fields(self.hass, self._get_entry(), kept)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(fields), kept if user_input is None else user_input
+            ),
+            errors=rejected.errors if rejected else None,
+            description_placeholders=rejected.placeholders if rejected else None,
+        )
+
+    def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, Any]:
+        """Return a contact's data, its number normalised."""
+        entry = self._get_entry()
+        name, route = user_input[CONF_NAME].strip(), Route(user_input[CONF_CHANNEL])
+        if not name:
+            raise Rejected(CONF_NAME, "name_empty")
+        strictest = Channel.SMS if route is Route.SMS else Channel.WHATSAPP
+        try:
+            number = parse_number(user_input[CONF_NUMBER], Options(self.hass, entry).region, strictest)
+        except InvalidNumber as err:
+            raise Rejected(CONF_NUMBER, err.code) from None
+        contacts = Contacts(entry)
+        if (other := contacts.by_name(name)) and other.contact_id != own_id:
+            raise Rejected(CONF_NAME, "name_taken")
+        if (other := contacts.by_number(number)) and other.contact_id != own_id:
+            raise Rejected(CONF_NUMBER, "number_taken", {"contact": other.name})
+        data = {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: route.value}
+        return data | phone_and_sim_in(user_input)

@@ -1,0 +1,158 @@
+"""The dialog for an account's options, and the choice of a phone and a SIM that it shares with the contacts' dialog."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.const import UnitOfTime
+from homeassistant.core import HomeAssistant
+from homeassistant.generated.countries import COUNTRIES
+from homeassistant.helpers.selector import (
+    CountrySelector,
+    CountrySelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+from homeassistant.helpers.translation import async_get_translations
+from phonenumbers import SUPPORTED_REGIONS
+import voluptuous as vol
+
+from ..const import (
+    CONF_MESSAGES_PER_DAY,
+    CONF_MESSAGES_PER_MINUTE,
+    CONF_OFFLINE_HOURS,
+    CONF_PHONE,
+    CONF_POLL_MINUTES,
+    CONF_POLL_SECONDS,
+    CONF_REGION,
+    CONF_SIGNING_SECRET,
+    CONF_SIM,
+    DASHBOARD_URL,
+    DOMAIN,
+)
+from ..options import DEFAULTS
+from ..phones import Phones, device_name, devices_of
+
+type Fields = dict[vol.Marker, Any]
+
+SECRET_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+SIM_FIELD: Final = SelectSelector(
+    SelectSelectorConfig(options=["1", "2"], mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_SIM)
+)
+# Those whose national numbers can be read.
+REGION_FIELD: Final = CountrySelector(CountrySelectorConfig(countries=sorted(COUNTRIES & SUPPORTED_REGIONS)))
+# Lowest, highest, unit.
+NUMBERS: Final = {
+    CONF_MESSAGES_PER_MINUTE: (1, 100_000, ""),
+    CONF_MESSAGES_PER_DAY: (1, 100_000, ""),
+    CONF_POLL_SECONDS: (15, 3600, UnitOfTime.SECONDS),
+    CONF_POLL_MINUTES: (1, 240, UnitOfTime.MINUTES),
+    CONF_OFFLINE_HOURS: (0, 720, UnitOfTime.HOURS),
+}
+
+
+class SmsMobileApiOptionsFlow(OptionsFlow):
+    """Change how an account works."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for all options at once. What is left empty is not kept, or has its default."""
+        if user_input is not None:
+            options = signing_secret_in(user_input) | phone_and_sim_in(user_input)
+            options |= {name: int(user_input[name]) for name in NUMBERS}
+            if region := user_input.get(CONF_REGION):
+                options[CONF_REGION] = region
+            return self.async_create_entry(data=options)
+        options = as_shown(self.config_entry.options)
+        schema = vol.Schema(
+            {
+                **_number_field(CONF_MESSAGES_PER_MINUTE),
+                **_number_field(CONF_MESSAGES_PER_DAY),
+                **await async_phone_and_sim_fields(self.hass, self.config_entry, options),
+                vol.Optional(CONF_REGION): REGION_FIELD,
+                **_number_field(CONF_POLL_SECONDS),
+                **_number_field(CONF_POLL_MINUTES),
+                **_number_field(CONF_OFFLINE_HOURS),
+                vol.Optional(CONF_SIGNING_SECRET): SECRET_FIELD,
+            }
+        )
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(schema, options),
+            description_placeholders={"dashboard_url": DASHBOARD_URL},
+        )
+
+
+def _number_field(name: str) -> Fields:
+    low, high, unit = NUMBERS[name]
+    config = NumberSelectorConfig(min=low, max=high, step=1, mode=NumberSelectorMode.BOX)
+    if unit:
+        config["unit_of_measurement"] = unit
+    return {vol.Optional(name, default=DEFAULTS[name]): NumberSelector(config)}
+
+
+def signing_secret_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the option for a signing secret, if there is one; an empty field takes it away."""
+    secret = user_input.get(CONF_SIGNING_SECRET, "").strip()
+    return {CONF_SIGNING_SECRET: secret} if secret else {}
+
+
+def phone_and_sim_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen of the two, to be kept."""
+    chosen = {CONF_PHONE: user_input.get(CONF_PHONE), CONF_SIM: int(user_input.get(CONF_SIM, 0))}
+    return {name: value for name, value in chosen.items() if value}
+
+
+def as_shown(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was kept as the fields show it: a selector has texts for values."""
+    return {**kept, CONF_SIM: str(kept[CONF_SIM])} if CONF_SIM in kept else dict(kept)
+
+
+async def async_phone_and_sim_fields(
+    hass: HomeAssistant, entry: ConfigEntry, chosen: Mapping[str, Any]
+) -> Fields:
+    """Return the fields that choose what sends; there is none for the phone where there is none to choose."""
+    labels = _phones_of(hass, entry)
+    counted = Counter(labels.values())
+    labels = {sid: f"{name} ({sid[-4:]})" if counted[name] > 1 else name for sid, name in labels.items()}
+    if (sid := chosen.get(CONF_PHONE)) and sid not in labels:
+        labels[sid] = await _gone(hass, _names_of_devices(hass, entry).get(sid, sid))
+    fields: Fields = {}
+    if labels:
+        options = [SelectOptionDict(value=sid, label=label) for sid, label in labels.items()]
+        config = SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN)
+        fields[vol.Optional(CONF_PHONE)] = SelectSelector(config)
+    fields[vol.Optional(CONF_SIM)] = SIM_FIELD
+    return fields
+
+
+def _phones_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
+    """Return the names of the phones that can send, by SID: those that are listed, as far as that is known."""
+    names = _names_of_devices(hass, entry)
+    if entry.state is not ConfigEntryState.LOADED:
+        return names
+    phones: Phones = entry.runtime_data.phones
+    return {
+        phone.sid: names.get(phone.sid) or device_name(phone)
+        for phone in phones
+        if phones.is_listed(phone.sid)
+    }
+
+
+def _names_of_devices(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
+    devices = devices_of(hass, entry)
+    return {sid: device.name_by_user or device.name or sid for sid, device in devices.items()}
+
+
+async def _gone(hass: HomeAssistant, phone: str) -> str:
+    """Return what a phone is called that is chosen and no longer there."""
+    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
+    return texts[f"component.{DOMAIN}.selector.phone.options.gone"].format(phone=phone)

@@ -1,0 +1,1 @@
+"""Everything that arrives: messages, calls and reports."""

@@ -1,0 +1,62 @@
+"""What went out, as it is followed, and as automations see it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from homeassistant.util import dt as dt_util
+
+from ..api import Channel, OutgoingMessage, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """A message that the service accepted. Times are Unix seconds; `looked_up` counts the look-ups.
+
+    `due_at` is when the service is to send it, `sms_instead` what is sent should WhatsApp fail.
+    """
+
+    message_id: str
+    channel: Channel
+    recipient: str
+    contact: str | None
+    accepted_at: float = field(default_factory=lambda: dt_util.utcnow().timestamp())
+    status: Status = Status.ACCEPTED
+    error: str | None = None
+    looked_up: int = 0
+    look_up_at: float = 0
+    due_at: float = 0
+    sms_instead: OutgoingMessage | None = None
+
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any]) -> Self:
+        """Read what was saved."""
+        sms = saved.get("sms_instead")
+        return cls(
+            **{
+                **saved,
+                "channel": Channel(saved["channel"]),
+                "status": Status(saved["status"]),
+                "sms_instead": sms and OutgoingMessage(**{**sms, "channel": Channel(sms["channel"])}),
+            }
+        )
+
+    def as_response(self) -> dict[str, Any]:
+        """Return what an action answers for it."""
+        return {
+            "recipient": self.recipient,
+            "contact": self.contact,
+            "channel": self.channel.value,
+            "message_id": self.message_id,
+            "status": self.status.value,
+        }
+
+    def as_event_data(self) -> dict[str, Any]:
+        """Return what the bus event `smsmobileapi_message_report` carries beside the account."""
+        return {
+            "message_id": self.message_id,
+            "channel": self.channel.value,
+            "recipient": self.recipient,
+            "contact": self.contact,
+            "status": self.status.value,
+            "error": self.error,
+        }

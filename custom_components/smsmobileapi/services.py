@@ -1,0 +1,213 @@
+"""Actions, with response data."""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any, Final, cast
+
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.helpers import config_validation as cv, service
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonValueType
+import voluptuous as vol
+
+from .account import Account, SmsMobileApiConfigEntry
+from .api import Channel, SmsMobileApiError
+from .const import CONF_CHANNEL, CONF_PHONE, CONF_SIM, DOMAIN
+from .contacts import Route
+from .errors import for_action, invalid
+from .message_log import MessageFilter, async_messages
+from .outbound.models import OutboundMessage
+from .outbound.recipients import SendOptions
+from .outbound.segments import count_segments
+
+ATTR_ACCOUNT: Final = "account"
+ATTR_CAMERA: Final = "camera"
+ATTR_ENCRYPT: Final = "encrypt"
+ATTR_FAILED_ONLY: Final = "failed_only"
+ATTR_FROM: Final = "from"
+ATTR_LIMIT: Final = "limit"
+ATTR_MEDIA: Final = "media"
+ATTR_MEDIA_URL: Final = "media_url"
+ATTR_MESSAGE: Final = "message"
+ATTR_MESSAGE_ID: Final = "message_id"
+ATTR_RECIPIENTS: Final = "recipients"
+ATTR_SEND_AT: Final = "send_at"
+ATTR_SHORT_LINKS: Final = "short_links"
+ATTR_SINCE: Final = "since"
+ATTR_TEXT: Final = "text"
+ATTR_TO: Final = "to"
+ATTR_URGENT: Final = "urgent"
+ATTR_WAIT_FOR_REPORT: Final = "wait_for_report"
+DEFAULT_LIMIT: Final = 50
+HIGHEST_LIMIT: Final = 1000
+
+
+def _recipient(value: Any) -> str | int:
+    """Take a name, a number, or a number that a template has made an integer of."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise vol.Invalid("a recipient is a phone number or the name of a contact")
+    return value
+
+
+def _time(value: Any) -> datetime:
+    """Take a time; one without a zone is in Home Assistant's."""
+    time: datetime = cv.datetime(value)
+    try:
+        return dt_util.as_utc(time)
+    except OverflowError:
+        raise vol.Invalid("there is no such time") from None
+
+
+_ACCOUNT: Final = {vol.Optional(ATTR_ACCOUNT): cv.string}
+_WAIT: Final = {vol.Optional(ATTR_WAIT_FOR_REPORT): vol.All(vol.Coerce(float), vol.Range(min=1, max=3600))}
+_RECIPIENTS: Final = {vol.Required(ATTR_RECIPIENTS): vol.All(cv.ensure_list, [_recipient])}
+_MESSAGE_ID: Final = {vol.Required(ATTR_MESSAGE_ID): cv.string}
+SEND_MESSAGE_SCHEMA: Final = vol.Schema(
+    {
+        **_RECIPIENTS,
+        vol.Required(ATTR_MESSAGE): cv.string,
+        vol.Optional(CONF_CHANNEL): vol.Coerce(Route),
+        vol.Optional(CONF_PHONE): cv.string,
+        vol.Optional(CONF_SIM): vol.Coerce(int),
+        vol.Optional(ATTR_SEND_AT): _time,
+        vol.Exclusive(ATTR_MEDIA, ATTR_MEDIA): vol.Any(cv.string, dict),
+        vol.Exclusive(ATTR_MEDIA_URL, ATTR_MEDIA): cv.string,
+        vol.Exclusive(ATTR_CAMERA, ATTR_MEDIA): cv.entity_id,
+        vol.Optional(ATTR_SHORT_LINKS, default=False): cv.boolean,
+        vol.Optional(ATTR_ENCRYPT, default=False): cv.boolean,
+        vol.Optional(ATTR_URGENT, default=False): cv.boolean,
+        **_WAIT,
+        **_ACCOUNT,
+    }
+)
+RESEND_MESSAGE_SCHEMA: Final = vol.Schema(
+    {**_MESSAGE_ID, vol.Optional(CONF_CHANNEL): vol.Coerce(Channel), **_WAIT, **_ACCOUNT}
+)
+GET_MESSAGES_SCHEMA: Final = vol.Schema(
+    {
+        vol.Optional(ATTR_FROM): _recipient,
+        vol.Optional(ATTR_TO): _recipient,
+        vol.Optional(ATTR_SINCE): _time,
+        vol.Optional(ATTR_TEXT): cv.string,
+        vol.Optional(ATTR_FAILED_ONLY, default=False): cv.boolean,
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_LIMIT): vol.All(
+            vol.Coerce(int), vol.Range(min=1, max=HIGHEST_LIMIT)
+        ),
+        **_ACCOUNT,
+    }
+)
+DELETE_MESSAGE_SCHEMA: Final = vol.Schema({**_MESSAGE_ID, **_ACCOUNT})
+CHECK_WHATSAPP_SCHEMA: Final = vol.Schema({**_RECIPIENTS, **_ACCOUNT})
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    for name, action, schema, response in (
+        ("check_whatsapp", _check_whatsapp, CHECK_WHATSAPP_SCHEMA, SupportsResponse.ONLY),
+        ("delete_message", _delete_message, DELETE_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
+        ("get_messages", _get_messages, GET_MESSAGES_SCHEMA, SupportsResponse.ONLY),
+        ("resend_message", _resend_message, RESEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
+        ("send_message", _send_message, SEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
+    ):
+        hass.services.async_register(DOMAIN, name, action, schema, supports_response=response)
+
+
+async def _send_message(call: ServiceCall) -> ServiceResponse:
+    """Send a message to one or many; answer with what became of it for each."""
+    data = call.data
+    wish = SendOptions(
+        context=call.context,
+        is_urgent=data[ATTR_URGENT],
+        report_within=data.get(ATTR_WAIT_FOR_REPORT),
+        route=data.get(CONF_CHANNEL),
+        phone=data.get(CONF_PHONE),
+        sim=data.get(CONF_SIM),
+        send_at=data.get(ATTR_SEND_AT),
+        media=data.get(ATTR_MEDIA) or data.get(ATTR_MEDIA_URL) or data.get(ATTR_CAMERA),
+        short_links=data[ATTR_SHORT_LINKS],
+        encrypt=data[ATTR_ENCRYPT],
+    )
+    text = data[ATTR_MESSAGE]
+    sent = await _account(call).outbox.send(data[ATTR_RECIPIENTS], text, wish)
+    return {"recipients": [{**message.as_response(), **_cost(message, text)} for message in sent]}
+
+
+def _cost(message: OutboundMessage, text: str) -> dict[str, Any]:
+    """Return how many SMS the text takes and why; a WhatsApp message is always one."""
+    if message.channel is Channel.WHATSAPP:
+        return {"parts": 1, "alphabet": None, "alphabet_forced_by": None}
+    segments = count_segments(text)
+    return {
+        "parts": segments.parts,
+        "alphabet": segments.alphabet.value,
+        "alphabet_forced_by": segments.forced_by,
+    }
+
+
+async def _resend_message(call: ServiceCall) -> ServiceResponse:
+    """Send a message again that has failed; answer with an id and a status."""
+    wish = SendOptions(context=call.context, report_within=call.data.get(ATTR_WAIT_FOR_REPORT))
+    outbox = _account(call).outbox
+    sent = await outbox.resend(call.data[ATTR_MESSAGE_ID], call.data.get(CONF_CHANNEL), wish)
+    return sent.as_response()
+
+
+async def _get_messages(call: ServiceCall) -> ServiceResponse:
+    """Answer with messages that were received and sent, newest first."""
+    data, account = call.data, _account(call)
+    directory = account.outbox.directory
+    wanted = MessageFilter(
+        sender=directory.find_sender(data[ATTR_FROM]) if ATTR_FROM in data else None,
+        recipient=directory.find_number(data[ATTR_TO])[0] if ATTR_TO in data else None,
+        since=data.get(ATTR_SINCE),
+        text=data.get(ATTR_TEXT),
+        is_failed=data[ATTR_FAILED_ONLY],
+        limit=data[ATTR_LIMIT],
+    )
+    messages = await _asked(call, async_messages(account, wanted))
+    return {"messages": cast(list[JsonValueType], messages)}
+
+
+async def _delete_message(call: ServiceCall) -> ServiceResponse:
+    """Take a message out of the service's log."""
+    message_id, client = call.data[ATTR_MESSAGE_ID], _account(call).client
+    if not await _asked(call, client.delete_message(message_id)):
+        raise invalid("message_not_found")
+    return {"message_id": message_id}
+
+
+async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
+    """Answer with who has WhatsApp."""
+    outbox = _account(call).outbox
+    found = [outbox.directory.find_number(wanted, Route.WHATSAPP) for wanted in call.data[ATTR_RECIPIENTS]]
+    if not found:
+        raise invalid("no_recipients")
+    return {
+        "recipients": [
+            {
+                "recipient": number,
+                "contact": contact.name if contact else None,
+                "has_whatsapp": await _asked(call, outbox.whatsapp_numbers.ask(number)),
+            }
+            for number, contact in found
+        ]
+    }
+
+
+async def _asked[ResultT](call: ServiceCall, answer: Awaitable[ResultT]) -> ResultT:
+    """Return the service's answer. Raises HomeAssistantError; asks for other credentials where that is what is needed."""
+    try:
+        return await answer
+    except SmsMobileApiError as err:
+        raise for_action(call.hass, _entry(call), err) from None
+
+
+def _entry(call: ServiceCall) -> SmsMobileApiConfigEntry:
+    """Return the account that the action names, or the only one."""
+    entry = service.async_get_config_entry(call.hass, DOMAIN, call.data.get(ATTR_ACCOUNT))
+    return cast(SmsMobileApiConfigEntry, entry)
+
+
+def _account(call: ServiceCall) -> Account:
+    return _entry(call).runtime_data
