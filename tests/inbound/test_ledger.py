@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.smsmobileapi import ledger as ledger_module
+from custom_components.smsmobileapi.inbound import ledger as ledger_module
 from custom_components.smsmobileapi.api import (
     Call,
     Direction,

@@ -20,7 +20,7 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.smsmobileapi import delivery
+from custom_components.smsmobileapi.outbound import delivery
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Fault, SentMessage, Simulator
 

@@ -38,7 +38,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
-from custom_components.smsmobileapi import media as media_room
+from custom_components.smsmobileapi.outbound import media as media_room
 from custom_components.smsmobileapi.outbound.media import (
     Media,
     MediaLinks,
