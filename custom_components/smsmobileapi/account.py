@@ -15,6 +15,7 @@ from .coordinator import PollCoordinator
 from .inbound.inbox import Inbox
 from .inbound.ledger import Ledger
 from .inbound.webhook import Webhook, async_delete_webhook
+from .legacy_files import async_import_files
 from .options import Options
 from .outbound.outbox import Outbox
 from .outbound.rate_limit import RateLimiter
@@ -84,6 +85,7 @@ class Account:
         await self.database.open()
         # Also where the rest of the set-up fails.
         self.entry.async_on_unload(self.database.close)
+        await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = CONF_HISTORY in self.entry.data
         await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         if is_new:

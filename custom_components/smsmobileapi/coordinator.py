@@ -16,6 +16,7 @@ from .api import (
     InvalidCredentials,
     Phone,
     RateLimited,
+    ReceivedMessage,
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
@@ -87,23 +88,10 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         self.update_interval = POLL_BESIDE_WEBHOOK if self._webhook.is_working else POLL_ALONE
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
-        is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
-        listed_rows: set[int] = set()
-
-        def is_seen(row: Mapping[str, Any]) -> bool:
-            try:
-                fingerprint = hash(tuple(row.items()))
-            except TypeError:
-                return False
-            listed_rows.add(fingerprint)
-            return fingerprint in self._seen_rows
-
         try:
             if _is_due(self._phones_at, PHONES_EVERY, now):
                 self.update_phones(await self._list_phones(zone), now)
-            messages = await self._client.received_messages(
-                after=self._ledger.poll_after(LONG_OVERLAP if is_long else SHORT_OVERLAP), zone=zone, skip=is_seen
-            )
+            messages = await self._new_messages(zone, now)
         except SmsMobileApiError as err:
             self._issues.note(err)
             failure = for_entry(err, UpdateFailed)
@@ -120,16 +108,33 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         for message in messages:
             if self._inbox.receive(message):
                 self._webhook.polled(message)
-        if is_long:
-            self._late_messages_at, self._seen_rows = now, listed_rows
-        else:
-            self._seen_rows |= listed_rows
         if self._inbox.state is InboxState.OPEN:
             # What is only held has to be listed again if Home Assistant is killed now.
             self._ledger.advance(messages)
         if _is_due(self._calls_at, CALLS_BESIDE_WEBHOOK if self._webhook.brings_calls else CALLS_ALONE, now):
             self._calls_at = now
             await self._poll_calls(zone)
+
+    async def _new_messages(self, zone: tzinfo, now: datetime) -> list[ReceivedMessage]:
+        """Return the messages that the polls before did not list, oldest first. Raises SmsMobileApiError."""
+        is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
+        after = self._ledger.poll_after(LONG_OVERLAP if is_long else SHORT_OVERLAP)
+        listed: set[int] = set()
+
+        def is_seen(row: Mapping[str, Any]) -> bool:
+            try:
+                fingerprint = hash(tuple(row.items()))
+            except TypeError:
+                return False
+            listed.add(fingerprint)
+            return fingerprint in self._seen_rows
+
+        messages = await self._client.received_messages(after=after, zone=zone, skip=is_seen)
+        if is_long:
+            self._late_messages_at, self._seen_rows = now, listed
+        else:
+            self._seen_rows |= listed
+        return messages
 
     async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
         """Return the phones, None where they can't be listed. Raises an error only where the credentials are refused."""

@@ -10,7 +10,6 @@ from contextlib import suppress
 from enum import StrEnum
 import json
 import logging
-import os
 from pathlib import Path
 import sqlite3
 from threading import Lock
@@ -20,29 +19,23 @@ from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.storage import STORAGE_DIR
-from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
+from .database_file import (
+    CLEAR,
+    NotOurs,
+    Statement,
+    connect,
+    connect_in_memory,
+    connect_read_only,
+    keep_aside,
+    write_rows,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
 WRITTEN_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
 RETRY_SECONDS: Final = 10
-VERSION: Final = 1
-# Tables with an integer key are appended to: a row costs one page, however many there are.
-_SCHEMA: Final = """
-create table handled (id integer primary key, key blob not null, time integer not null);
-create table journal (id integer primary key, arrived text not null, body blob not null);
-create table sends (id integer primary key, time real not null);
-create table messages (message_id text primary key, data text not null);
-create table state (name text primary key, value text);
-"""
-TABLES: Final = ("handled", "journal", "sends", "messages", "state")
-# Of a file that is no database of ours, or not one any more.
-_BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-# An SQL statement, and the values of each row that it is carried out for.
-type Statement = tuple[str, list[tuple[Any, ...]]]
 
 
 def state_statement(name: str, state: dict[str, Any]) -> Statement:
@@ -66,10 +59,6 @@ class StorageFault(StrEnum):
 
     KEPT_ASIDE = "storage_kept_aside"
     NOT_WRITTEN = "storage_not_written"
-
-
-class _NotOurs(Exception):
-    """The file is damaged, of a newer version or no file at all."""
 
 
 class Database:
@@ -117,13 +106,28 @@ class Database:
 
         def run() -> ResultT:
             with self._thread_lock:
-                return default if self._connection is None else read(self._connection)
+                return read(self._connection) if self._connection else default
 
         try:
             return await self._hass.async_add_executor_job(run)
         except (sqlite3.Error, ValueError, TypeError, LookupError) as err:
             _LOGGER.error("Saved rows are unreadable (%s)", type(err).__name__)
             return default
+
+    async def import_rows(self, statements: list[Statement]) -> bool:
+        """Write rows before the parts of the account are loaded; return whether they are on disk."""
+
+        def run() -> None:
+            with self._thread_lock:
+                if self._connection:
+                    write_rows(self._connection, statements, durable=True)
+
+        try:
+            await self._hass.async_add_executor_job(run)
+        except sqlite3.Error as err:
+            _LOGGER.error("Rows can't be imported: %s", type(err).__name__)
+            return False
+        return not self._must_rewrite
 
     @callback
     def write(self, statement: Statement, *, durable: bool = False) -> None:
@@ -171,13 +175,13 @@ class Database:
             statements, self._pending = self._pending, []
             durable, self._is_pending_durable = self._is_pending_durable, False
             if self._must_rewrite:
-                clear: list[Statement] = [(f"delete from {table}", [()]) for table in TABLES]
+                clear: list[Statement] = [(sql, [()]) for sql in CLEAR.values()]
                 statements = [*clear, *(part for snapshot in self._snapshots for part in snapshot())]
             if not statements:
                 return
             try:
                 fault = await self._hass.async_add_executor_job(self._write, statements, durable)
-            except (_NotOurs, sqlite3.Error, OSError) as err:
+            except (NotOurs, sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be written: %s", type(err).__name__)
                 self._failed(StorageFault.NOT_WRITTEN)
                 raise StorageError from None
@@ -216,20 +220,21 @@ class Database:
     def _open(self) -> StorageFault | None:
         with self._thread_lock:
             try:
-                self._connection = _connect(self._path)
-            except _NotOurs as err:
+                self._connection = connect(self._path)
+            except NotOurs as err:
                 _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
             except (sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be opened: %s", type(err).__name__)
-                self._connection = _connect_read_only(self._path)
+                self._connection = connect_read_only(self._path) or connect_in_memory()
                 return StorageFault.NOT_WRITTEN
             else:
                 return None
             try:
-                _keep_aside(self._path)
-                self._connection = _connect(self._path)
-            except (_NotOurs, sqlite3.Error, OSError) as err:
+                keep_aside(self._path)
+                self._connection = connect(self._path)
+            except (NotOurs, sqlite3.Error, OSError) as err:
                 _LOGGER.debug("No database can be made: %s", type(err).__name__)
+                self._connection = connect_in_memory()
                 return StorageFault.NOT_WRITTEN
             return StorageFault.KEPT_ASIDE
 
@@ -240,24 +245,14 @@ class Database:
                 # The fault may have been one of the file's: begin with what is there now.
                 self._drop_connection()
                 try:
-                    self._connection = _connect(self._path)
-                except _NotOurs as err:
+                    self._connection = connect(self._path)
+                except NotOurs as err:
                     _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
-                    _keep_aside(self._path)
-                    self._connection = _connect(self._path)
+                    keep_aside(self._path)
+                    self._connection = connect(self._path)
                     fault = StorageFault.KEPT_ASIDE
                 self._apply_backup()
-            connection = self._connection
-            connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
-            connection.execute("begin immediate")
-            try:
-                for sql, rows in statements:
-                    connection.executemany(sql, rows)
-                connection.execute("commit")
-            except sqlite3.Error:
-                with suppress(sqlite3.Error):
-                    connection.execute("rollback")
-                raise
+            write_rows(self._connection, statements, durable=durable)
         return fault
 
     def _close(self) -> None:
@@ -302,60 +297,3 @@ async def async_remove_files(hass: HomeAssistant, entry_id: str) -> None:
                 path.unlink()
 
     await hass.async_add_executor_job(remove)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file or make it. Raises _NotOurs, sqlite3.Error and OSError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite's own files beside it get the same permissions.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except (IsADirectoryError, PermissionError) as err:
-        raise _NotOurs(type(err).__name__) from None
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("pragma journal_mode=wal")
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version > VERSION:
-            raise _NotOurs(f"version {version}")
-        if connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
-            raise _NotOurs("damaged")
-        if version == 0:
-            connection.executescript(f"begin immediate; {_SCHEMA} pragma user_version={VERSION}; commit;")
-        # Nothing is asked of a table before it is clear that it is there.
-        for table in TABLES:
-            connection.execute(f"select 1 from {table} limit 1")
-    except sqlite3.DatabaseError as err:
-        connection.close()
-        code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in _BROKEN or code == sqlite3.SQLITE_ERROR:
-            raise _NotOurs(type(err).__name__) from None
-        raise
-    except _NotOurs:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection | None:
-    """Open what can be read of a file that can't be written, None where nothing can be."""
-    # The second way does without SQLite's files beside it, which are not there after a regular end.
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
-        try:
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("select 1 from state limit 1")
-        except sqlite3.Error:
-            continue
-        return connection
-    return None
-
-
-def _keep_aside(path: Path) -> None:
-    """Rename the file, and what SQLite keeps beside it."""
-    mark = f".unreadable.{dt_util.utcnow():%Y%m%dT%H%M%S}"
-    for suffix in ("", "-wal", "-shm"):
-        file = path.with_name(path.name + suffix)
-        if file.exists():
-            file.rename(path.with_name(path.name + mark + suffix))

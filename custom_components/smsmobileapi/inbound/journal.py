@@ -6,7 +6,8 @@ from typing import Final
 
 from homeassistant.core import callback
 
-from ..storage import Database, Statement, StorageError
+from ..database_file import Statement
+from ..storage import Database, StorageError
 
 MAX_BODIES: Final = 2_000
 _INSERT: Final = "insert into journal (arrived, body) values (?, ?)"

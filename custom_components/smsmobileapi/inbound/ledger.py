@@ -14,7 +14,8 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api import Call, Direction, ReceivedMessage, Source, StatusReport
-from ..storage import Database, Statement, read_state, state_statement
+from ..database_file import Statement
+from ..storage import Database, read_state, state_statement
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_AT_MOST: Final = 2 * 20_000  # keys; a message has two
@@ -94,7 +95,9 @@ def event_key(event_id: str) -> bytes:
 def history_of(messages: Iterable[tuple[ReceivedMessage, str]]) -> History:
     """Return the history that the messages of a new account make; each comes with its normalised sender."""
     now = dt_util.utcnow().timestamp()
-    listed = [(message.received_at.timestamp(), message_keys(message, sender)) for message, sender in messages]
+    listed = [
+        (message.received_at.timestamp(), message_keys(message, sender)) for message, sender in messages
+    ]
     # A phone whose clock is ahead must not make all that comes after look old.
     until = max((int(time) for time, _ in listed if time <= now), default=0)
     slack = HISTORY_SLACK.total_seconds()
@@ -125,7 +128,8 @@ class Ledger:
 
         Where there is neither, or what was saved can't be read, nothing of the past is fired (`is_lost`).
         """
-        self._handled, state = await self._database.load(_read, ({}, {}))
+        nothing: tuple[dict[bytes, int], dict[str, Any]] = ({}, {})
+        self._handled, state = await self._database.load(_read, nothing)
         self._newest, self._begins = state.get("newest"), state.get("begins")
         self._calls_begin = state.get("calls_begin")
         if history is not None:
@@ -246,9 +250,8 @@ class Ledger:
 
 
 def _read(connection: sqlite3.Connection) -> tuple[dict[bytes, int], dict[str, Any]]:
-    handled: dict[bytes, int] = {}
-    for key, time in connection.execute("select key, time from handled order by id"):
-        handled[key] = time
+    # Row by row, without a list of all: that would have Python's garbage collection stop the event loop.
+    handled = {key: time for key, time in connection.execute("select key, time from handled order by id")}  # noqa: C416 -- as above
     return handled, read_state(connection, _STATE_NAME)
 
 

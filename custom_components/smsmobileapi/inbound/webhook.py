@@ -181,7 +181,9 @@ class Webhook:
         except Exception as err:  # noqa: BLE001 -- see above
             # Its text may hold the message, its place in the code does not.
             _LOGGER.warning(
-                "A message could not be handled and is left to the poll: %s at %s", type(err).__name__, _place_of(err)
+                "A message could not be handled and is left to the poll: %s at %s",
+                type(err).__name__,
+                _place_of(err),
             )
             status = HTTPStatus.SERVICE_UNAVAILABLE
         return Response(status=status)

@@ -3,15 +3,16 @@
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api import Call, ReceivedMessage, StatusReport
+from ..database_file import Statement
 from ..repairs import Issue, Issues
-from ..storage import Database, Statement, read_state, state_statement
+from ..storage import Database, read_state, state_statement
 
 # How long the webhook may be on its way with a message that a poll has found already.
 DELIVERY_SLACK: Final = timedelta(minutes=2)
@@ -45,7 +46,10 @@ class WebhookHealth:
 
     async def load(self, *, is_new: bool) -> None:
         """Read what was saved. For a new account that is of another account's webhook, so it does not count."""
-        state = {} if is_new else await self._database.load(partial(read_state, name=_STATE_NAME), {})
+        nothing: dict[str, Any] = {}
+        state = (
+            nothing if is_new else await self._database.load(partial(read_state, name=_STATE_NAME), nothing)
+        )
         self._called_at_address = state.get("called_at_address")
         self._has_brought_call = bool(state.get("has_brought_call"))
         if is_new:
