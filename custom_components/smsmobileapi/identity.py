@@ -11,7 +11,7 @@ from .const import CONF_HISTORY
 from .ledger import History, Ledger, history_of, message_keys
 from .numbers import normalise_sender
 from .options import Options
-from .phones import sids_of
+from .phones import devices_of
 
 
 async def async_new_history(hass: HomeAssistant, client: SmsMobileApiClient) -> History:
@@ -53,14 +53,14 @@ async def is_other_account(
     keys = (message_keys(message, normalise_sender(message.sender, region)) for message in messages)
     if any(map(ledger.knows, keys)):
         return False
-    if phones and sids_of(hass, entry):
+    if phones and devices_of(hass, entry):
         return True
     return any(ledger.should_know(message) for message in messages)
 
 
 def _knows_one(hass: HomeAssistant, entry: ConfigEntry, phones: list[Phone] | None) -> bool:
     """Tell whether one of these phones is the account's."""
-    return not sids_of(hass, entry).isdisjoint(phone.sid for phone in phones or ())
+    return not devices_of(hass, entry).keys().isdisjoint(phone.sid for phone in phones or ())
 
 
 async def _ledger_of(hass: HomeAssistant, entry: ConfigEntry) -> Ledger:
