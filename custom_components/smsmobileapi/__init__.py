@@ -39,7 +39,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     await account.load(hass)
     try:
         asked_at = dt_util.utcnow()
-        phones = await client.prove_credentials(zone=dt_util.get_default_time_zone())
+        phones = await client.verify_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
         account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None

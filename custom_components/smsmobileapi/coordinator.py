@@ -119,7 +119,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
     async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
         """Return the phones. That the key is refused is a reason to stop, that they can't be listed is none."""
         try:
-            return await self._client.prove_credentials(zone=zone)
+            return await self._client.verify_credentials(zone=zone)
         except InvalidCredentials, SubscriptionExpired:
             raise
         except SmsMobileApiError as err:

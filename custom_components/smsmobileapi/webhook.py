@@ -19,8 +19,8 @@ from homeassistant.util import dt as dt_util
 from .api import (
     SIGNATURE_HEADER,
     Call,
-    NotAMessage,
-    NotSigned,
+    InvalidPayload,
+    InvalidSignature,
     ReceivedMessage,
     WebhookEvent,
     parse_body,
@@ -110,7 +110,7 @@ class Webhook:
         await self.proof.load(is_new=is_new)
         await self._journal.load()
         for body, arrived in self._journal:
-            with suppress(NotAMessage):
+            with suppress(InvalidPayload):
                 self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
         self._register(self._handle)
         # Also where the rest of the set-up fails.
@@ -161,10 +161,10 @@ class Webhook:
             status = await self._take(request.headers, await _read(request))
         except BodyTooLarge:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        except NotSigned as err:
+        except InvalidSignature as err:
             _LOGGER.debug("The webhook was called by somebody unknown: %s", err)
             status = HTTPStatus.UNAUTHORIZED
-        except NotAMessage as err:
+        except InvalidPayload as err:
             _LOGGER.debug("The webhook was called with what is no message: %s", err)
             status = HTTPStatus.BAD_REQUEST
         except Exception as err:  # noqa: BLE001 -- see above
@@ -180,7 +180,7 @@ class Webhook:
         if self._secret:
             try:
                 verify_signature(self._secret, headers, body, now=arrived)
-            except NotSigned:
+            except InvalidSignature:
                 if not is_signed:
                     self._issues.create(Issue.UNSIGNED)
                 raise
