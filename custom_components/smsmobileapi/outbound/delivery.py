@@ -22,11 +22,11 @@ from tenacity import (
 
 from ..api import (
     Channel,
-    LogEntry,
     NotReachable,
     OutcomeUnknown,
-    OutgoingMessage,
     RateLimited,
+    SendRequest,
+    SentLogEntry,
     SmsMobileApiClient,
     SmsMobileApiError,
 )
@@ -69,9 +69,9 @@ class Delivery:
         self._claimed: deque[str] = deque(maxlen=IDS_REMEMBERED)
         # What looks alike in the log goes to the same number one after the other, else one could be taken for the other.
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._under_way: list[OutgoingMessage] = []
+        self._under_way: list[SendRequest] = []
 
-    async def send(self, message: OutgoingMessage, *, perhaps_since: datetime | None = None) -> str:
+    async def send(self, message: SendRequest, *, perhaps_since: datetime | None = None) -> str:
         """Send a message; return its id. Raises SmsMobileApiError, OutcomeUnknown where it may have been sent.
 
         What may have been sent before, since `perhaps_since`, is looked for first.
@@ -95,7 +95,7 @@ class Delivery:
         """Show a notification on a phone. Raises as `send` does, and never repeats it."""
         await _retry(partial(self._client.send_notification, sid, title, text))
 
-    async def _send(self, message: OutgoingMessage, perhaps_since: datetime | None) -> str:
+    async def _send(self, message: SendRequest, perhaps_since: datetime | None) -> str:
         request = partial(self._client.send_message, message)
         started = perhaps_since or dt_util.utcnow()
         unknown = OutcomeUnknown("it may have been sent before")
@@ -113,13 +113,13 @@ class Delivery:
                 return found
         raise unknown
 
-    async def _find(self, message: OutgoingMessage, started: datetime, unknown: OutcomeUnknown) -> str | None:
+    async def _find(self, message: SendRequest, started: datetime, unknown: OutcomeUnknown) -> str | None:
         """Return the id of the message if the service has it; raise `unknown` where nobody can tell."""
         digits = message.recipient.removeprefix("+")
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
 
-        def may_be_it(entry: LogEntry) -> bool:
+        def may_be_it(entry: SentLogEntry) -> bool:
             return (
                 self._normalise(entry.recipient) in {message.recipient, digits}
                 and (_may_be_between(entry, started, now) or _may_be_at(entry, message.send_at))
@@ -143,7 +143,7 @@ class Delivery:
             raise unknown
         return None
 
-    def _is_other(self, entry: LogEntry, message: OutgoingMessage) -> bool:
+    def _is_other(self, entry: SentLogEntry, message: SendRequest) -> bool:
         """Tell whether the row is rather that of another message, which has no answer yet."""
         return any(
             other.recipient == message.recipient and not other.encrypt and _is_text(entry.text, other)
@@ -151,12 +151,12 @@ class Delivery:
         )
 
 
-def _likeness(message: OutgoingMessage) -> str:
+def _likeness(message: SendRequest) -> str:
     """Return what messages have in common that may look alike in the sent log."""
     return "" if message.encrypt else _LINK.sub("…", " ".join(message.text.split()))
 
 
-def _is_text(text: str, message: OutgoingMessage) -> bool:
+def _is_text(text: str, message: SendRequest) -> bool:
     """Tell whether the sent log has the message like this: with other blanks, links made short, or as one long code."""
     words, logged = message.text.split(), text.split()
     if message.encrypt and len(logged) == 1 and len(logged[0]) >= len(message.text):
@@ -167,12 +167,12 @@ def _is_text(text: str, message: OutgoingMessage) -> bool:
     )
 
 
-def _may_be_at(entry: LogEntry, send_at: datetime | None) -> bool:
+def _may_be_at(entry: SentLogEntry, send_at: datetime | None) -> bool:
     """Tell whether the row may be of a message that was to be sent at this time."""
     return send_at is not None and _may_be_between(entry, send_at, send_at)
 
 
-def _may_be_between(entry: LogEntry, started: datetime, now: datetime) -> bool:
+def _may_be_between(entry: SentLogEntry, started: datetime, now: datetime) -> bool:
     """Tell whether the row may be of a message that was sent between these times."""
     if entry.sent_at is None:
         return True

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from homeassistant.util import dt as dt_util
 
-from ..api import Channel, OutgoingMessage, Status
+from ..api import Channel, SendRequest, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class OutboundMessage:
     looked_up: int = 0
     look_up_at: float = 0
     due_at: float = 0
-    sms_instead: OutgoingMessage | None = None
+    sms_instead: SendRequest | None = None
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
@@ -36,7 +36,7 @@ class OutboundMessage:
                 **saved,
                 "channel": Channel(saved["channel"]),
                 "status": Status(saved["status"]),
-                "sms_instead": sms and OutgoingMessage(**{**sms, "channel": Channel(sms["channel"])}),
+                "sms_instead": sms and SendRequest(**{**sms, "channel": Channel(sms["channel"])}),
             }
         )
 

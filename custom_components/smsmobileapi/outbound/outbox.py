@@ -17,12 +17,12 @@ from homeassistant.util import dt as dt_util
 from ..api import (
     Channel,
     OutcomeUnknown,
-    OutgoingMessage,
     Phone,
+    SendRequest,
     SmsMobileApiClient,
     SmsMobileApiError,
     Status,
-    without_private_things,
+    redact_reason,
 )
 from ..contacts import Contact, Contacts, Route
 from ..errors import failed, for_action, invalid
@@ -148,7 +148,7 @@ class Outbox:
     async def _send_one(
         self, recipient: Recipient, text: str, media: Media | None, wish: SendOptions
     ) -> OutboundMessage:
-        sms = OutgoingMessage(
+        sms = SendRequest(
             recipient=recipient.number,
             text=text,
             channel=Channel.SMS,
@@ -180,7 +180,7 @@ class Outbox:
         self, failed_message: OutboundMessage, may_have_been_sent: bool
     ) -> OutboundMessage:
         """Send the SMS that is to be sent where WhatsApp failed, but not before its time. Raises HomeAssistantError."""
-        sms, due_at = cast(OutgoingMessage, failed_message.sms_instead), failed_message.due_at
+        sms, due_at = cast(SendRequest, failed_message.sms_instead), failed_message.due_at
         if due_at > dt_util.utcnow().timestamp():
             sms = replace(sms, send_at=dt_util.utc_from_timestamp(due_at))
         since = dt_util.utc_from_timestamp(failed_message.accepted_at) if may_have_been_sent else None
@@ -254,7 +254,7 @@ class Outbox:
             return message
         if message.status is Status.FAILED:
             sent = {"recipients": message.recipient, "message": text}
-            raise failed("report_failed", reason=without_private_things(message.error or "–", sent))
+            raise failed("report_failed", reason=redact_reason(message.error or "–", sent))
         return message
 
 

@@ -12,7 +12,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dis
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from ..api import LogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
+from ..api import SentLogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
 from ..const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
 from ..numbers import mask
 from ..storage import AccountStore, File
@@ -199,7 +199,7 @@ class Reports:
         self._save_soon()
         self._schedule()
 
-    async def _entries_of(self, messages: list[OutboundMessage]) -> dict[str, LogEntry]:
+    async def _entries_of(self, messages: list[OutboundMessage]) -> dict[str, SentLogEntry]:
         zone = dt_util.get_default_time_zone()
         if len(messages) >= MANY:
             log = await self._client.sent_log(zone=zone)
@@ -212,7 +212,7 @@ class Reports:
         return {entry.message_id: entry for entry in log}
 
     @callback
-    def _note_look_up(self, message: OutboundMessage, entry: LogEntry | None) -> None:
+    def _note_look_up(self, message: OutboundMessage, entry: SentLogEntry | None) -> None:
         looked_up = message.looked_up + 1
         if entry and entry.status is not Status.ACCEPTED:
             self._settle(message, entry.status, entry.error)

@@ -5,7 +5,7 @@ import logging
 
 from homeassistant.core import HomeAssistant
 
-from ..api import Channel, OutcomeUnknown, OutgoingMessage, Refused, SmsMobileApiClient, SmsMobileApiError
+from ..api import Channel, OutcomeUnknown, Refused, SendRequest, SmsMobileApiClient, SmsMobileApiError
 from ..contacts import Route
 from .delivery import Delivery
 from .media import Media, async_media_links
@@ -20,7 +20,7 @@ class Accepted:
 
     message_id: str
     channel: Channel
-    sms_instead: OutgoingMessage | None = None
+    sms_instead: SendRequest | None = None
 
 
 class Routes:
@@ -31,7 +31,7 @@ class Routes:
         self._delivery = delivery
         self.whatsapp_numbers = WhatsAppNumbers(client)
 
-    async def send(self, sms: OutgoingMessage, route: Route, media: Media | None) -> Accepted:
+    async def send(self, sms: SendRequest, route: Route, media: Media | None) -> Accepted:
         """Send by its route what would be this SMS; what belongs to it goes by WhatsApp only. Raises SmsMobileApiError."""
         if route is Route.WHATSAPP:
             return Accepted(message_id=await self._send_whatsapp(sms, media), channel=Channel.WHATSAPP)
@@ -44,7 +44,7 @@ class Routes:
                 return Accepted(message_id=message_id, channel=Channel.WHATSAPP, sms_instead=sms)
         return Accepted(message_id=await self._delivery.send(sms), channel=Channel.SMS)
 
-    async def _send_whatsapp(self, sms: OutgoingMessage, media: Media | None) -> str:
+    async def _send_whatsapp(self, sms: SendRequest, media: Media | None) -> str:
         message = replace(sms, channel=Channel.WHATSAPP)
         if media is None or media.url:
             return await self._delivery.send(replace(message, media_url=media.url if media else None))
