@@ -60,8 +60,9 @@ def connect(path: Path) -> sqlite3.Connection:
         raise NotOurs(type(err).__name__) from None
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("pragma journal_mode=wal")
+        # A file that is not ours stays as it is.
         _check(connection)
+        connection.execute("pragma journal_mode=wal")
     except sqlite3.DatabaseError as err:
         connection.close()
         code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
