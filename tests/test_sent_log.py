@@ -14,7 +14,7 @@ import pytest
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.api import Channel, OutgoingMessage
 from custom_components.smsmobileapi.delivery import _is_text, _likeness
-from simulator import Account, SentMessage, Simulator, sending
+from simulator import Account, SentMessage, Simulator, sent_log
 
 from .conftest import settle
 from .sending import ANNA, LOG, SEND, do_not_wait, requests, send, send_in_vain
@@ -38,13 +38,13 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dress_log(monkeypatch: pytest.MonkeyPatch, change: Callable[[Row, SentMessage], Row]) -> None:
     """Have the log of sent messages changed."""
-    plain = sending._row
+    plain = sent_log.log_row
 
     def row(service_account: Account, sent: SentMessage) -> Row:
         fields = plain(service_account, sent)
         return {**fields, **change(fields, sent)}
 
-    monkeypatch.setattr(sending, "_row", row)
+    monkeypatch.setattr(sent_log, "log_row", row)
 
 
 def has_texts(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> None:

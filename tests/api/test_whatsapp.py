@@ -17,7 +17,7 @@ from custom_components.smsmobileapi.api import (
 )
 from custom_components.smsmobileapi.api.whatsapp import on_whatsapp
 from simulator import Account
-from simulator.dresses import CheckDress
+from simulator.formats import CheckFormat
 
 from .conftest import FailureOf
 from .secrecy import BARE, NUMBER
@@ -61,12 +61,12 @@ class TestRequest:
             get("/whatsapp/checknumber/", ("recipients", BARE), headers=wire.seen[0].headers)
         ]
 
-    @pytest.mark.parametrize("dress", get_args(CheckDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(CheckFormat.__value__))
     @pytest.mark.parametrize("is_on", [True, False])
     async def test_every_dress_of_the_simulator(
-        self, client: SmsMobileApiClient, service_account: Account, dress: CheckDress, is_on: bool
+        self, client: SmsMobileApiClient, service_account: Account, dress: CheckFormat, is_on: bool
     ) -> None:
-        service_account.check_dress = dress
+        service_account.check_format = dress
         service_account.whatsapp_numbers = {BARE} if is_on else set()
         assert await client.is_on_whatsapp(NUMBER) is (None if dress == "vague" else is_on)
 
