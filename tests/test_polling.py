@@ -311,7 +311,7 @@ async def test_a_refused_key_is_noticed_by_the_phones_and_asked_for(
     dialect: Any,
 ) -> None:
     """The list of messages of an unknown key is empty, and no error."""
-    service_account.state, service_account.dialect = "unknown", dialect
+    service_account.state, service_account.refusal_format = "unknown", dialect
     await pass_time(home, freezer, minutes=2)
     coordinator = account.runtime_data.coordinator
     assert coordinator.last_update_success

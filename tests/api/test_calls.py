@@ -17,7 +17,7 @@ from custom_components.smsmobileapi.api import (
     UnexpectedAnswer,
 )
 from simulator import Account
-from simulator.dresses import NumberDress, TimeDress
+from simulator.formats import NumberFormat, TimeFormat
 
 from .conftest import FailureOf
 from .secrecy import BARE, NUMBER
@@ -85,7 +85,7 @@ class TestRequests:
 
 
 class TestLists:
-    @pytest.mark.parametrize("dress", get_args(TimeDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(TimeFormat.__value__))
     @pytest.mark.parametrize("zone", [UTC, BUDAPEST, ZoneInfo("America/St_Johns")])
     @pytest.mark.parametrize("direction", Direction)
     async def test_every_direction_time_and_zone(
@@ -94,9 +94,9 @@ class TestLists:
         service_account: Account,
         direction: Direction,
         zone: ZoneInfo,
-        dress: TimeDress,
+        dress: TimeFormat,
     ) -> None:
-        service_account.time_zone, service_account.time_dress = zone, dress
+        service_account.time_zone, service_account.time_format = zone, dress
         service_account.add_call(direction.value, NUMBER, name="Zoé", duration=61, at=BEGAN.timestamp())
         (call,) = await client.calls(direction, zone=zone)
         assert (call.direction, call.number, call.name) == (direction, NUMBER, "Zoé")
@@ -110,16 +110,16 @@ class TestLists:
             assert call.started_at == BEGAN
             assert call.origin == str(int(BEGAN.timestamp()))
 
-    @pytest.mark.parametrize("dress", get_args(NumberDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(NumberFormat.__value__))
     @pytest.mark.parametrize("direction", Direction)
     async def test_every_dress_of_a_number(
         self,
         client: SmsMobileApiClient,
         service_account: Account,
         direction: Direction,
-        dress: NumberDress,
+        dress: NumberFormat,
     ) -> None:
-        service_account.number_dress = dress
+        service_account.number_format = dress
         service_account.add_call(direction.value, NUMBER)
         (call,) = await client.calls(direction, zone=UTC)
         assert call.number in {NUMBER, BARE, f"00{BARE}"}

@@ -18,7 +18,7 @@ from custom_components.smsmobileapi.api import (
     Source,
 )
 from simulator import Account, Simulator
-from simulator.dresses import ListShape, NumberDress, TimeDress
+from simulator.formats import ListFormat, NumberFormat, TimeFormat
 from tests.conftest import KEY
 
 from .secrecy import BARE, NUMBER, TEXT, logged, secrets_in
@@ -170,12 +170,12 @@ class TestSending:
 
 
 class TestReceiving:
-    @pytest.mark.parametrize("shape", get_args(ListShape.__value__))
+    @pytest.mark.parametrize("shape", get_args(ListFormat.__value__))
     @pytest.mark.parametrize("count", [0, 1, 3])
     async def test_wherever_the_list_stands(
-        self, client: SmsMobileApiClient, service_account: Account, shape: ListShape, count: int
+        self, client: SmsMobileApiClient, service_account: Account, shape: ListFormat, count: int
     ) -> None:
-        service_account.list_shape = shape
+        service_account.list_format = shape
         for number in range(count):
             service_account.receive(NUMBER, f"text {number}", timestamp=1760000000 + number)
         messages = await client.received_messages(after=None, zone=UTC)
@@ -205,7 +205,7 @@ class TestReceiving:
         messages = await client.received_messages(after=1760000001, zone=UTC)
         assert [message.text for message in messages] == ["2"]
 
-    @pytest.mark.parametrize("dress", get_args(TimeDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(TimeFormat.__value__))
     @pytest.mark.parametrize("zone", [UTC, BUDAPEST, ZoneInfo("America/St_Johns")])
     @pytest.mark.parametrize(
         "day", [datetime(2026, 1, 20, 10, 15, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)]
@@ -214,11 +214,11 @@ class TestReceiving:
         self,
         client: SmsMobileApiClient,
         service_account: Account,
-        dress: TimeDress,
+        dress: TimeFormat,
         zone: ZoneInfo,
         day: datetime,
     ) -> None:
-        service_account.time_dress, service_account.time_zone = dress, zone
+        service_account.time_format, service_account.time_zone = dress, zone
         service_account.receive(NUMBER, "hi", timestamp=day.timestamp())
         (message,) = await client.received_messages(after=None, zone=zone)
         if dress == "unreadable":
@@ -229,11 +229,11 @@ class TestReceiving:
             assert message.origin == str(int(day.timestamp()))
         assert message.received_at.utcoffset() == timedelta(0)
 
-    @pytest.mark.parametrize("dress", get_args(NumberDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(NumberFormat.__value__))
     async def test_numbers_in_every_dress(
-        self, client: SmsMobileApiClient, service_account: Account, dress: NumberDress
+        self, client: SmsMobileApiClient, service_account: Account, dress: NumberFormat
     ) -> None:
-        service_account.number_dress = dress
+        service_account.number_format = dress
         service_account.receive(NUMBER, "hi")
         (message,) = await client.received_messages(after=None, zone=UTC)
         assert message.sender in {NUMBER, BARE, f"00{BARE}"}

@@ -14,7 +14,7 @@ from custom_components.smsmobileapi.api import (
     SmsMobileApiError,
 )
 from simulator import Account, Simulator
-from simulator.dresses import TokenDress
+from simulator.formats import TokenFormat
 
 from .conftest import FailureOf, Impatient
 from .methods import METHODS
@@ -47,12 +47,12 @@ class TestRequests:
         assert wire.seen[1].headers["Authorization"] == f"Bearer {TOKEN}"
         assert wire.seen[1].query == []
 
-    @pytest.mark.parametrize("dress", get_args(TokenDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(TokenFormat.__value__))
     @pytest.mark.parametrize("method", METHODS)
     async def test_all_that_a_key_can_do(
-        self, oauth_client: SmsMobileApiClient, service_account: Account, method: str, dress: TokenDress
+        self, oauth_client: SmsMobileApiClient, service_account: Account, method: str, dress: TokenFormat
     ) -> None:
-        service_account.token_dress = dress
+        service_account.token_format = dress
         await METHODS[method](oauth_client)
 
     async def test_set_up_asks_for_the_token_and_the_phones_alone(

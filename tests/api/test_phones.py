@@ -11,7 +11,7 @@ import pytest
 from custom_components.smsmobileapi.api import Phone, SmsMobileApiClient
 from custom_components.smsmobileapi.api.phones import phones_of
 from simulator import Account, Simulator
-from simulator.dresses import PhoneDress
+from simulator.formats import PhoneFormat
 from simulator.records import Phone as Mobile
 
 from .test_webhook import JSON
@@ -47,11 +47,11 @@ def bare(sid: object) -> dict[str, Any]:
 
 
 class TestList:
-    @pytest.mark.parametrize("dress", get_args(PhoneDress.__value__))
+    @pytest.mark.parametrize("dress", get_args(PhoneFormat.__value__))
     async def test_every_dress(
-        self, client: SmsMobileApiClient, simulator: Simulator, service_account: Account, dress: PhoneDress
+        self, client: SmsMobileApiClient, simulator: Simulator, service_account: Account, dress: PhoneFormat
     ) -> None:
-        service_account.phone_dress = dress
+        service_account.phone_format = dress
         service_account.phones = [
             Mobile(sid="a", label="Kitchen", battery=7, version="9.1.0", online=True),
             Mobile(sid="b", label="Garage", battery=100, online=False, last_seen=SEEN.timestamp()),

@@ -13,12 +13,12 @@ from custom_components.smsmobileapi.api import (
     UnexpectedAnswer,
 )
 from simulator import Account, Simulator
-from simulator.account import Dialect
+from simulator.formats import RefusalFormat
 
 from .conftest import FailureOf
 from .wire import Wire
 
-DIALECTS = get_args(Dialect.__value__)
+DIALECTS = get_args(RefusalFormat.__value__)
 
 
 class TestProof:
@@ -103,10 +103,10 @@ class TestProof:
         simulator: Simulator,
         service_account: Account,
         failure_of: FailureOf,
-        dialect: Dialect,
+        dialect: RefusalFormat,
     ) -> None:
         """An unknown key and a new account look the same there."""
-        simulator.vague_phone_list, simulator.dialect = True, dialect
+        simulator.empty_phone_list, simulator.refusal_format = True, dialect
         service_account.phones.clear()
         await client.verify_credentials()
         stranger = SmsMobileApiClient(session, ApiKey("another"), simulator.url)

@@ -23,16 +23,16 @@ from custom_components.smsmobileapi.api import (
     UnexpectedAnswer,
 )
 from simulator import Account, Simulator
-from simulator.account import Dialect, State
-from simulator.dresses import ErrorDress
+from simulator.account import State
+from simulator.formats import ErrorFormat, RefusalFormat
 
 from .conftest import FailureOf
 from .methods import METHODS, OTHERS
 from .secrecy import NUMBER, TEXT
 from .wire import Wire
 
-DIALECTS = get_args(Dialect.__value__)
-ERROR_DRESSES = get_args(ErrorDress.__value__)
+DIALECTS = get_args(RefusalFormat.__value__)
+ERROR_DRESSES = get_args(ErrorFormat.__value__)
 
 # state of the account → prove, poll, send. An unknown key has no messages, and no error either.
 STATES: dict[State, tuple[type[SmsMobileApiError] | None, ...]] = {
@@ -54,11 +54,15 @@ class TestStates:
         service_account: Account,
         failure_of: FailureOf,
         state: State,
-        dialect: Dialect,
-        dress: ErrorDress,
+        dialect: RefusalFormat,
+        dress: ErrorFormat,
         method: str,
     ) -> None:
-        service_account.state, service_account.dialect, service_account.error_dress = state, dialect, dress
+        service_account.state, service_account.refusal_format, service_account.error_format = (
+            state,
+            dialect,
+            dress,
+        )
         service_account.retry_after = 17
         prove, poll, send = STATES[state]
         expected = {"prove": prove, "poll": poll, "sms": send, "whatsapp": send}[method]
@@ -79,10 +83,10 @@ class TestStates:
         session: aiohttp.ClientSession,
         simulator: Simulator,
         failure_of: FailureOf,
-        dialect: Dialect,
+        dialect: RefusalFormat,
         method: str,
     ) -> None:
-        simulator.dialect = dialect
+        simulator.refusal_format = dialect
         client = SmsMobileApiClient(session, ApiKey("another"), simulator.url)
         assert type(await failure_of(METHODS[method](client))) is InvalidCredentials
 
@@ -104,10 +108,10 @@ class TestStates:
         service_account: Account,
         failure_of: FailureOf,
         channel: Channel,
-        dress: ErrorDress,
+        dress: ErrorFormat,
     ) -> None:
         """However the error is written (API.md: a number, a numeric string or a word)."""
-        service_account.error_dress = dress
+        service_account.error_format = dress
         service_account.phones[0].online = False
         error = await failure_of(
             client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=channel))
@@ -123,10 +127,10 @@ class TestStates:
         client: SmsMobileApiClient,
         service_account: Account,
         failure_of: FailureOf,
-        dress: ErrorDress,
+        dress: ErrorFormat,
         sent: Any,
     ) -> None:
-        service_account.error_dress, service_account.refused_sent = dress, sent
+        service_account.error_format, service_account.refused_sent = dress, sent
         service_account.whatsapp_numbers = set()
         error = await failure_of(
             client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))

@@ -15,7 +15,7 @@ from custom_components.smsmobileapi.api import (
     UnexpectedAnswer,
 )
 from simulator import Account
-from simulator.dresses import DeleteDress, ErrorDress
+from simulator.formats import DeleteFormat, ErrorFormat
 
 from .conftest import FailureOf
 from .secrecy import NUMBER, SID, TEXT
@@ -33,16 +33,16 @@ class TestDeletion:
         assert (seen.method, seen.path, seen.query) == ("POST", "/deletesms/", [])
         assert sorted(seen.form)[1:] == [("guid", GUID)]
 
-    @pytest.mark.parametrize("error_dress", get_args(ErrorDress.__value__))
-    @pytest.mark.parametrize("dress", get_args(DeleteDress.__value__))
+    @pytest.mark.parametrize("error_format", get_args(ErrorFormat.__value__))
+    @pytest.mark.parametrize("dress", get_args(DeleteFormat.__value__))
     async def test_every_dress(
         self,
         client: SmsMobileApiClient,
         service_account: Account,
-        dress: DeleteDress,
-        error_dress: ErrorDress,
+        dress: DeleteFormat,
+        error_format: ErrorFormat,
     ) -> None:
-        service_account.delete_dress, service_account.error_dress = dress, error_dress
+        service_account.delete_format, service_account.error_format = dress, error_format
         row = service_account.receive(NUMBER, TEXT)
         assert await client.delete_message("another") is False
         assert row.deleted is False

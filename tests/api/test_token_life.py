@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.smsmobileapi.api import Channel, InvalidCredentials, SmsMobileApiClient
 from simulator import Account, Simulator
-from simulator.account import Dialect
+from simulator.formats import RefusalFormat
 
 from .conftest import FailureOf
 from .methods import METHODS
@@ -236,15 +236,15 @@ class TestRenewal:
             await second
         assert first.cancelled()
 
-    @pytest.mark.parametrize("dialect", get_args(Dialect.__value__))
+    @pytest.mark.parametrize("dialect", get_args(RefusalFormat.__value__))
     async def test_an_account_that_is_no_more(
         self,
         oauth_client: SmsMobileApiClient,
         service_account: Account,
         failure_of: FailureOf,
-        dialect: Dialect,
+        dialect: RefusalFormat,
     ) -> None:
-        service_account.dialect = dialect
+        service_account.refusal_format = dialect
         await METHODS["sms"](oauth_client)
         service_account.state = "unknown"
         assert type(await failure_of(METHODS["sms"](oauth_client))) is InvalidCredentials

@@ -39,7 +39,7 @@ from custom_components.smsmobileapi.options import Options
 from custom_components.smsmobileapi.phones import Phones
 from custom_components.smsmobileapi.repairs import Issues
 from simulator import Account, ReceivedSms, call_data, sms_data
-from simulator.phones import incoming_calls, missed_calls, outgoing_calls
+from simulator.calls import incoming_calls, missed_calls, outgoing_calls
 from simulator.receiving import received_sms
 from simulator.records import Call as MadeCall
 from simulator.webhooks import v1_body

@@ -739,7 +739,7 @@ async def test_many_fall_back_each_once(
 
     await send(home, everybody, **ELSE_SMS)
     await happens(is_told)
-    await simulator.reported()
+    await simulator.wait_for_reports()
     await settle(home)
     assert sorted(statuses(told)) == [("sms", "sent")] * 15 + [FAILED] * 15
     sms = [sent for sent in hooked.sent if sent.channel == "sms"]

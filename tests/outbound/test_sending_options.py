@@ -108,7 +108,7 @@ async def test_an_sms_in_the_place_of_a_refused_whatsapp_message_is_sent_later_t
     service_account: Account,
 ) -> None:
     freezer.move_to(NOON)
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     is_on_whatsapp(service_account)
     await send(home, send_at="2026-01-15 18:00:00", channel="whatsapp_else_sms")
     assert went_by(service_account) == ["sms"]
@@ -380,7 +380,7 @@ async def test_what_may_have_been_taken_keeps_its_link(
 async def test_where_whatsapp_refuses_the_sms_goes_without_and_the_link_is_dead(
     home: HomeAssistant, somebody: Client, account: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     is_on_whatsapp(service_account)
     (row,) = await send(home, channel="whatsapp_else_sms", camera="camera.front_door")
     assert (row["channel"], "url_media" in service_account.sent[0].fields) == ("sms", False)

@@ -45,8 +45,8 @@ async def test_limited(api: Api, account: Account, path: str, method: str) -> No
     ("dress", "error"), [("documented", 1), ("number", 1), ("string", "1"), ("word", "invalid_apikey")]
 )
 async def test_result_dialect(api: Api, sim: Simulator, account: Account, dress: Any, error: object) -> None:
-    account.dialect = "result"
-    account.error_dress = dress
+    account.refusal_format = "result"
+    account.error_format = dress
     account.state = "unknown"
     answer = await api.get("/gateway/mobile/list/")
     assert (answer.status, answer.json) == (200, {"result": {"error": error}})
@@ -57,7 +57,7 @@ async def test_result_dialect(api: Api, sim: Simulator, account: Account, dress:
 
 
 async def test_call_lists_refuse_by_status_in_any_dialect(api: Api, sim: Simulator, account: Account) -> None:
-    account.dialect = sim.dialect = "result"
+    account.refusal_format = sim.refusal_format = "result"
     account.state = "unknown"
     for key in (KEY, "another"):
         assert (await api.ask("GET", "/call/incoming/list/", apikey=key, limit="1")).status == 403
@@ -65,7 +65,7 @@ async def test_call_lists_refuse_by_status_in_any_dialect(api: Api, sim: Simulat
 
 
 async def test_a_phone_list_that_proves_nothing(api: Api, sim: Simulator, account: Account) -> None:
-    sim.vague_phone_list = True
+    sim.empty_phone_list = True
     answer = await api.ask("GET", "/gateway/mobile/list/", apikey="another")
     assert answer.status == 200 and answer.json["items"] == []
     assert len((await api.get("/gateway/mobile/list/")).json["items"]) == 1
@@ -134,8 +134,8 @@ async def test_requests_are_recorded_as_they_came(api: Api, sim: Simulator, acco
 def test_a_misspelt_setting_is_loud(sim: Simulator, account: Account) -> None:
     with pytest.raises(ValueError, match="state must be one of good"):
         account.state = "gone"  # type: ignore[assignment] # the point
-    with pytest.raises(ValueError, match="time_dress"):
-        sim.add_account("x", time_dress="roman")
+    with pytest.raises(ValueError, match="time_format"):
+        sim.add_account("x", time_format="roman")
     with pytest.raises(TypeError):
         sim.add_account("x", colour="red")
 

@@ -7,7 +7,7 @@ import pytest
 
 from simulator import Account, Simulator
 from simulator.commands import SETTINGS
-from simulator.control import CONTROLS
+from simulator.control import COMMANDS
 
 from .conftest import KEY, NUMBER, Api, Receiver
 
@@ -15,7 +15,7 @@ from .conftest import KEY, NUMBER, Api, Receiver
 async def test_the_overview_lists_every_call(api: Api) -> None:
     calls = (await api.control("GET", "")).json
     assert [(call["method"], call["path"]) for call in calls] == [
-        (call.method, call.path) for call in CONTROLS
+        (call.method, call.path) for call in COMMANDS
     ]
     assert all(call["does"].endswith(".") for call in calls)
     (receive,) = [call for call in calls if call["path"] == "/_control/receive"]
@@ -51,7 +51,7 @@ async def test_accounts(api: Api, sim: Simulator) -> None:
         ("accounts", {"key": KEY, "retry_after": 1, "state": "gone"}, "state must be one of good"),
         ("accounts", {"key": KEY, "time_zone": "Middle/Earth"}, "no time zone"),
         ("accounts", {"key": KEY, "time_zone": "../etc/passwd"}, ""),
-        ("accounts", {"key": KEY, "retry_after": True}, "retry_after must be a whole number"),
+        ("accounts", {"key": KEY, "retry_after": True}, "retry_after must be an integer"),
         ("accounts", {"key": KEY, "trial": 1}, "trial must be true or false"),
         ("receive", {"key": "x", "number": "1", "message": "x"}, "no account has the key 'x'"),
         ("receive", {"key": KEY, "number": "1"}, "missing: message"),
@@ -61,11 +61,11 @@ async def test_accounts(api: Api, sim: Simulator) -> None:
         ("sent", {"key": KEY, "guid": "x"}, "no sent message"),
         ("faults", {"endpoint": "/sendsms", "kind": "cut"}, "no endpoint"),
         ("faults", {"endpoint": "*", "kind": "explode"}, "kind must be one of"),
-        ("faults", {"endpoint": "*", "kind": "cut", "count": 1.5}, "count must be a whole number"),
+        ("faults", {"endpoint": "*", "kind": "cut", "count": 1.5}, "count must be an integer"),
         ("calls", {"key": KEY, "direction": "up", "number": "1"}, "direction"),
         ("events", {"key": KEY, "type": "x", "data": []}, "data must be an object"),
         ("events", {"key": KEY, "type": "x", "data": {}}, "no webhook_url"),
-        ("phones", {"key": KEY, "sid": "x", "battery": "full"}, "battery must be a whole number"),
+        ("phones", {"key": KEY, "sid": "x", "battery": "full"}, "battery must be an integer"),
     ],
 )
 async def test_wrong_arguments(
@@ -118,7 +118,7 @@ async def test_sent_and_its_fate(api: Api, account: Account, receiver: Receiver)
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error_api="refused")
     assert (answer.json["error"], answer.json["error_api"]) == ("NO_SERVICE", "refused")
     await api.control("POST", "sent", key=KEY, guid=guid, error="", error_api="", deliver=True)
-    assert json.loads(receiver.bodies[1])["type"] == "sms.mobile.sent"
+    assert json.loads(receiver.bodies[1])["type"] == "sms.sent"
 
 
 async def test_what_is_scheduled(api: Api, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ async def test_statuses(api: Api, sim: Simulator, account: Account) -> None:
     assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
     sim.fault("/sendsms/", "status", status=403, error="invalid_apikey")
     assert (await api.send()).json == {"success": False, "error": "invalid_apikey"}
-    sim.fault("/sendsms/", "status", status=500, before=False)
+    sim.fault("/sendsms/", "status", status=500, taken=True)
     assert (await api.send()).status == 500
     assert len(account.sent) == 1
     sim.fault("/sendsms/", "html", status=502)

@@ -69,13 +69,13 @@ async def test_the_phone_list(api: Api, account: Account) -> None:
     ],
 )
 async def test_dresses_of_a_phone(api: Api, account: Account, dress: Any, item: dict[str, Any]) -> None:
-    account.time_zone, account.phone_dress = ZoneInfo("Europe/Budapest"), dress
+    account.time_zone, account.phone_format = ZoneInfo("Europe/Budapest"), dress
     account.phones = [Phone(sid="p", online=False, last_seen=AT)]
     assert (await api.get("/gateway/mobile/list/")).json["items"] == [item]
 
 
 async def test_an_online_phone_was_seen_just_now(api: Api, account: Account) -> None:
-    account.phone_dress = "sIdentifiant"
+    account.phone_format = "sIdentifiant"
     account.phones[0].last_seen = AT
     (item,) = (await api.get("/gateway/mobile/list/")).json["items"]
     assert abs(item["last_seen"] - time.time()) < 5
@@ -143,7 +143,7 @@ async def test_missed_calls(api: Api, account: Account) -> None:
     assert await names(search="day 21") == ["Day 21"]
     answer = await api.get("/call/missed/list/", date_start="yesterday")
     assert (answer.status, answer.json["error"]) == (400, "invalid_date_start")
-    account.time_dress, account.number_dress = "milliseconds", "integer"
+    account.time_format, account.number_format = "milliseconds", "integer"
     row = (await api.get("/call/missed/list/", limit="1")).json["data"][0]
     assert (row["number"], row["date"]) == (3630000022, 1769124600000)
 

@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 import pytest
 
 from simulator import Account, Simulator
-from simulator.control import CONTROLS
+from simulator.control import COMMANDS
 
 from .conftest import Receiver
 
@@ -58,8 +58,8 @@ async def test_every_curl_works(sim: Simulator, account: Account, receiver: Rece
         assert await curl(example, places) == 200, example
         paths.update(re.findall(r"/_control/\w+", example))
     assert len(EXAMPLES) > 15
-    assert len(receiver.bodies) == 5
-    assert paths == {control.path for control in CONTROLS}
+    assert len(receiver.bodies) == 8
+    assert paths == {control.path for control in COMMANDS}
     assert not account.sent and not account.phones[0].online
 
 

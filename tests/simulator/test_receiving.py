@@ -57,7 +57,7 @@ async def test_the_documented_row(api: Api, account: Account) -> None:
     ],
 )
 async def test_times(api: Api, account: Account, dress: Any, times: dict[str, Any]) -> None:
-    account.time_zone, account.time_dress = ZoneInfo("Europe/Budapest"), dress
+    account.time_zone, account.time_format = ZoneInfo("Europe/Budapest"), dress
     account.receive(NUMBER, "hi", timestamp=AT)
     (row,) = await listed(api)
     assert {
@@ -82,7 +82,7 @@ async def test_times(api: Api, account: Account, dress: Any, times: dict[str, An
     ],
 )
 async def test_numbers(api: Api, account: Account, dress: Any, number: str, shown: object) -> None:
-    account.number_dress = dress
+    account.number_format = dress
     account.receive(number, "hi")
     await api.send(recipients=NUMBER)
     (row,) = await listed(api)
@@ -91,11 +91,11 @@ async def test_numbers(api: Api, account: Account, dress: Any, number: str, show
 
 async def test_shapes(api: Api, account: Account) -> None:
     account.receive(NUMBER, "hi", guid="one")
-    account.error_dress = "null"
+    account.error_format = "null"
     assert (await api.get("/getsms/")).json["result"]["error"] is None
-    account.list_shape = "sms"
+    account.list_format = "sms"
     assert [row["guid"] for row in (await api.get("/getsms/")).json["sms"]] == ["one"]
-    account.list_shape = "top"
+    account.list_format = "top"
     assert [row["guid"] for row in (await api.get("/getsms/")).json] == ["one"]
     account.state = "unknown"
     answer = await api.get("/getsms/")
@@ -149,7 +149,7 @@ async def test_deleted(api: Api, account: Account, method: str) -> None:
 async def test_whatsapp_has_a_window(api: Api, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     now = AT
     monkeypatch.setattr("time.time", lambda: now)
-    account.receive_whatsapp("36301234567", "hi", contact_name="Anna", guid="wa")
+    account.receive_whatsapp("36301234567", "too early")
 
     async def read(**fields: str) -> list[str]:
         return [row["guid"] for row in (await api.get("/getwa/", **fields)).json["result"]["messages"]]
@@ -159,6 +159,7 @@ async def test_whatsapp_has_a_window(api: Api, account: Account, monkeypatch: py
     assert answer.json["expire_at"] == answer.json["expire_at_unix"] == ""
     answer = await api.get("/getwa/active/", statut="1")
     assert answer.json == {"success": True, "read_message_active": 1, "status_note": "reading is on"}
+    account.receive_whatsapp("36301234567", "hi", contact_name="Anna", guid="wa")
     assert await read() == []
     answer = await api.get("/getwa/synchronisation/")
     assert answer.json == {

@@ -27,7 +27,7 @@ async def test_off_by_default(api: Api, sim: Simulator, account: Account, receiv
     account.report_by_webhook = False
     await api.send()
     account.report_by_webhook = True
-    await sim.reported()
+    await sim.wait_for_reports()
     assert receiver.bodies == []
 
 
@@ -58,7 +58,7 @@ async def test_what_became_of_it(
     for name, value in settings.items():
         setattr(account, name, value)
     await api.send(**fields)
-    await sim.reported()
+    await sim.wait_for_reports()
     assert told(receiver) == reports
     assert json.loads(receiver.bodies[0])["data"] == report_data(account.sent[0])
     assert receiver.headers[0]["X-SMSMobileAPI-Signature"].startswith("v1=")
@@ -71,11 +71,11 @@ async def test_not_before_it_is_due(
     monkeypatch.setattr("time.time", lambda: now)
     await api.send(schedule_timestamp=str(int(now) + 60))
     now += 59
-    await sim.reported()
+    await sim.wait_for_reports()
     await asyncio.sleep(0.1)
     assert receiver.bodies == []
     now += 1
-    await sim.reported()
+    await sim.wait_for_reports()
     assert told(receiver) == [("sms.sent", NUMBER, None)]
 
 
@@ -84,10 +84,10 @@ async def test_each_attempt_has_its_report(
 ) -> None:
     account.delivery_error = "NO_SERVICE"
     guid = (await api.send()).json["result"]["id"]
-    await sim.reported()
+    await sim.wait_for_reports()
     account.delivery_error = ""
     await api.post("/resend/", guid=guid)
-    await sim.reported()
+    await sim.wait_for_reports()
     assert told(receiver) == [("sms.failed", NUMBER, "NO_SERVICE"), ("sms.sent", NUMBER, None)]
     assert len({json.loads(body)["id"] for body in receiver.bodies}) == 2
 
@@ -99,7 +99,7 @@ async def test_an_attempt_that_was_overtaken_has_none(
     guid = (await api.send()).json["result"]["id"]
     account.sent[0].error_api, account.delivery_delay = "refused", 0
     assert (await api.post("/resend/", guid=guid)).json["result"]["sent"] == "1"
-    await sim.reported()
+    await sim.wait_for_reports()
     assert told(receiver) == [("sms.sent", NUMBER, None)]
 
 
@@ -111,7 +111,7 @@ async def test_what_is_forgotten_is_not_reported(
     sent = account.sent[0]
     sim.reset()
     sent.due = 0
-    await sim.reported()
+    await sim.wait_for_reports()
     assert waiting() == 0 and receiver.bodies == []
 
 
@@ -119,13 +119,13 @@ async def test_what_is_forgotten_is_not_reported(
 async def test_nowhere_to_go(api: Api, sim: Simulator, account: Account, url: str | None) -> None:
     account.webhook_url = url
     assert (await api.send()).json["result"]["sent"] == "1"
-    await sim.reported()
+    await sim.wait_for_reports()
     assert account.sent[0].status == "sent"
 
 
 def waiting() -> int:
     """Return how many reports wait."""
-    return sum("simulator/reporting.py" in repr(task) for task in asyncio.all_tasks())
+    return sum("simulator/dispatcher.py" in repr(task) for task in asyncio.all_tasks())
 
 
 async def test_nothing_waits_after_the_end(
@@ -144,5 +144,5 @@ async def test_over_http(api: Api, sim: Simulator, receiver: Receiver) -> None:
     )
     assert answer.json["report_by_webhook"] is True
     await api.ask("POST", "/sendsms/", apikey="bela", recipients=NUMBER, message="hi")
-    await sim.reported()
+    await sim.wait_for_reports()
     assert told(receiver) == [("sms.failed", NUMBER, "x")]

@@ -140,16 +140,16 @@ async def test_missing(api: Api, account: Account, name: str) -> None:
 
 
 async def test_dresses_of_a_refusal(api: Api, account: Account) -> None:
-    account.refused_sent, account.error_dress = "no", "null"
+    account.refused_sent, account.error_format = "no", "null"
     result = (await api.send(message="")).json["result"]
     assert (result["error"], result["sent"]) == (None, "no")
-    account.error_dress = "word"
+    account.error_format = "word"
     assert (await api.send()).json["result"]["error"] == ""
 
 
 @pytest.mark.parametrize(("dress", "error"), [("documented", 2), ("string", "2"), ("word", "phone_offline")])
 async def test_phone_offline(api: Api, account: Account, dress: Any, error: object) -> None:
-    account.error_dress = dress
+    account.error_format = dress
     account.phones[0].online = False
     answer = await api.send()
     assert answer.status == 200 and answer.json["result"]["error"] == error

@@ -43,7 +43,7 @@ async def test_v1(sim: Simulator, account: Account, receiver: Receiver) -> None:
 
 
 async def test_v1_is_dressed_like_the_list(sim: Simulator, account: Account, receiver: Receiver) -> None:
-    account.time_dress, account.number_dress = "iso", "integer"
+    account.time_format, account.number_format = "iso", "integer"
     await sim.deliver(account, account.receive(NUMBER, "hi", guid="g", timestamp=AT))
     assert json.loads(receiver.bodies[0]) == {
         "time_received": "2026-01-20T09:15:00+00:00",

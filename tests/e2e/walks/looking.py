@@ -94,10 +94,10 @@ async def check_whatsapp(guide: Guide) -> None:
     answer = (await _call(guide, "check_whatsapp", recipients=list(wanted)))["recipients"]
     seen = [(one["recipient"], one["contact"], one["has_whatsapp"]) for one in answer]
     check(seen == [(BOLDI, "Boldi", True), (DORA, None, False)], f"it answers {answer}")
-    await customer.set(check_dress="vague")
+    await customer.set(check_format="vague")
     answer = (await _call(guide, "check_whatsapp", recipients=["+36205556677"]))["recipients"]
     check([one["has_whatsapp"] for one in answer] == [None], f"it answers {answer}")
-    await customer.set(check_dress="contact", whatsapp_numbers=None)
+    await customer.set(check_format="contact", whatsapp_numbers=None)
     guide.tell.values(**{one: has for one, _, has in seen})
 
 

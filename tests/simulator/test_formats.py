@@ -17,15 +17,22 @@ AT = 1768900500.25
     ("dress", "known", "unknown"),
     [
         (
+            "flag",
+            {"success": True, "number": "36301", "on_whatsapp": True},
+            {"success": True, "number": "36302", "on_whatsapp": False},
+        ),
+        (
             "contact",
             {"success": True, "contact_found_on_whatsapp": "yes"},
             {"success": True, "contact_found_on_whatsapp": "no"},
         ),
+        ("result", {"result": {"error": 0, "exists": "1"}}, {"result": {"error": 0, "exists": "0"}}),
         (
-            "result",
-            {"result": {"error": 0, "contact_found_on_whatsapp": "yes"}},
-            {"result": {"error": 0, "contact_found_on_whatsapp": "no"}},
+            "data",
+            {"success": True, "data": [{"number": "36301", "whatsapp": "yes"}]},
+            {"success": True, "data": [{"number": "36302", "whatsapp": "no"}]},
         ),
+        ("status", {"success": True, "status": "valid"}, {"success": True, "status": "invalid"}),
         (
             "vague",
             {"success": True, "note": "request processed"},
@@ -36,7 +43,7 @@ AT = 1768900500.25
 async def test_is_it_on_whatsapp(
     api: Api, account: Account, dress: Any, known: dict[str, Any], unknown: dict[str, Any]
 ) -> None:
-    account.whatsapp_numbers, account.check_dress = {"36301"}, dress
+    account.whatsapp_numbers, account.check_format = {"36301"}, dress
     assert (await api.get("/whatsapp/checknumber/", recipients="36301")).json == known
     assert (await api.get("/whatsapp/checknumber/", recipients="36302")).json == unknown
 
@@ -65,7 +72,7 @@ async def test_deleting(
     status: int,
     unknown: dict[str, Any],
 ) -> None:
-    account.delete_dress = dress
+    account.delete_format = dress
     guid = account.receive(NUMBER, "hi").guid
     answer = await api.ask(method, "/deletesms/", apikey=KEY, guid=guid)
     assert (answer.status, answer.json) == (200, deleted)
@@ -75,7 +82,7 @@ async def test_deleting(
 
 async def test_phones_of_which_little_is_known(api: Api, account: Account) -> None:
     account.phones.append(Phone(sid="second", label="Tablet", online=False, battery=None, last_seen=AT))
-    account.phone_dress = "bare"
+    account.phone_format = "bare"
     answer = await api.get("/gateway/mobile/list/")
     assert answer.json["items"] == [
         {"sid": "phone-1", "label": "Phone"},
@@ -84,10 +91,20 @@ async def test_phones_of_which_little_is_known(api: Api, account: Account) -> No
     assert answer.json["connected_now"] == 1
 
 
+async def test_phones_keyed_by_position(api: Api, account: Account) -> None:
+    account.phones.append(Phone(sid="second", online=False, last_seen=AT))
+    plain = (await api.get("/gateway/mobile/list/", sid="second")).json["items"]
+    account.phone_format = "keyed"
+    assert (await api.get("/gateway/mobile/list/", sid="second")).json["items"] == {"0": plain[0]}
+    items = (await api.get("/gateway/mobile/list/")).json["items"]
+    assert {place: item["sid"] for place, item in items.items()} == {"0": "phone-1", "1": "second"}
+
+
 @pytest.mark.parametrize(
     ("dress", "key", "shown"),
     [
         ("sid", "battery", None),
+        ("keyed", "battery", None),
         ("sIdentifiant", "battery_level", ""),
         ("sIdentifiantPhone", "battery", None),
     ],
@@ -95,9 +112,9 @@ async def test_phones_of_which_little_is_known(api: Api, account: Account) -> No
 async def test_a_battery_that_nobody_knows(
     api: Api, account: Account, dress: Any, key: str, shown: object
 ) -> None:
-    account.phones[0].battery, account.phone_dress = None, dress
+    account.phones[0].battery, account.phone_format = None, dress
     items = (await api.get("/gateway/mobile/list/")).json["items"]
-    assert items[0][key] == shown
+    assert (items["0"] if dress == "keyed" else items[0])[key] == shown
 
 
 class TestTokens:
@@ -130,7 +147,7 @@ class TestTokens:
     ) -> None:
         now = AT
         monkeypatch.setattr("time.time", lambda: now)
-        account.token_dress = dress
+        account.token_format = dress
         body = await self.token(api)
         bearer = {"Authorization": f"Bearer {body.pop('access_token')}"}
         assert body == rest
@@ -181,7 +198,7 @@ class TestTokens:
     async def test_calls_in_every_dress_for_a_token(
         self, api: Api, account: Account, dress: Any, missed: object, others: dict[str, Any]
     ) -> None:
-        account.time_zone, account.time_dress = ZoneInfo("Europe/Budapest"), dress
+        account.time_zone, account.time_format = ZoneInfo("Europe/Budapest"), dress
         bearer = {"Authorization": f"Bearer {(await self.token(api))['access_token']}"}
         for direction in ("missed", "incoming", "outgoing"):
             account.add_call(direction, NUMBER, at=AT)
