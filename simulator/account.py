@@ -73,7 +73,7 @@ class Account:
     list_shape: ListShape = "result"
     phone_dress: PhoneDress = "sid"
     error_dress: ErrorDress = "documented"
-    check_dress: CheckDress = "flag"
+    check_dress: CheckDress = "contact"
     delete_dress: DeleteDress = "count"
     token_dress: TokenDress = "documented"
     refused_sent: Literal["0", "no"] = "0"

@@ -12,9 +12,9 @@ type Json = dict[str, Any] | list[Any]
 type TimeDress = Literal["seconds", "milliseconds", "compact", "compact_ms", "naive", "iso", "unreadable"]
 type NumberDress = Literal["given", "plus", "plain", "zeros", "integer"]
 type ListShape = Literal["result", "top", "sms"]
-type PhoneDress = Literal["sid", "sIdentifiant", "sIdentifiantPhone", "bare", "keyed"]
+type PhoneDress = Literal["sid", "sIdentifiant", "sIdentifiantPhone", "bare"]
 type ErrorDress = Literal["documented", "number", "string", "word", "null"]
-type CheckDress = Literal["flag", "contact", "result", "data", "status", "vague"]
+type CheckDress = Literal["contact", "result", "vague"]
 type DeleteDress = Literal["count", "result", "not_found", "bad_request"]
 type TokenDress = Literal["documented", "bare", "string"]
 type Problem = Literal["none", "unauthorised", "offline", "expired"]
@@ -126,20 +126,14 @@ def shape_rows(shape: ListShape, rows: list[dict[str, Any]], error: int | str | 
             return rows
 
 
-def shape_check(dress: CheckDress, number: str, known: bool) -> Json:
+def shape_check(dress: CheckDress, known: bool) -> Json:
     """Return the answer of `/whatsapp/checknumber/`."""
     word = "yes" if known else "no"
     match dress:
-        case "flag":
-            return {"success": True, "number": number, "on_whatsapp": known}
         case "contact":
             return {"success": True, "contact_found_on_whatsapp": word}
         case "result":
-            return {"result": {"error": 0, "exists": "1" if known else "0"}}
-        case "data":
-            return {"success": True, "data": [{"number": number, "whatsapp": word}]}
-        case "status":
-            return {"success": True, "status": "valid" if known else "invalid"}
+            return {"result": {"error": 0, "contact_found_on_whatsapp": word}}
         case "vague":
             return {"success": True, "note": "request processed"}
 
@@ -156,18 +150,13 @@ def shape_token(dress: TokenDress, token: str, seconds: float) -> Json:
     }
 
 
-def shape_phones(dress: PhoneDress, items: list[dict[str, Any]]) -> Json:
-    """Return the items of `/gateway/mobile/list/`: a list, or an object keyed by position."""
-    return {str(place): item for place, item in enumerate(items)} if dress == "keyed" else items
-
-
 def dress_phone(dress: PhoneDress, phone: Phone, zone: tzinfo) -> dict[str, Any]:
     """Return an item of `/gateway/mobile/list/`: key names and the values' types change together."""
     seen = time.time() if phone.online else phone.last_seen
     match dress:
         case "bare":
             return {"sid": phone.sid, "label": phone.label}
-        case "sid" | "keyed":
+        case "sid":
             return {
                 "sid": phone.sid,
                 "label": phone.label,

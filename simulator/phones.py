@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from .account import Account
-from .dresses import Json, call_times, dress_number, dress_phone, shape_phones, time_fields
+from .dresses import Json, call_times, dress_number, dress_phone, time_fields
 from .records import Call, Direction, Fields
 from .refusals import integer, moment, no
 
@@ -23,7 +23,7 @@ def mobile_list(account: Account, fields: Fields) -> Json:
         "connected_now": online,
         "connected_limit": account.connected_limit,
         "connected_available": max(0, account.connected_limit - online),
-        "items": shape_phones(account.phone_dress, items),
+        "items": items,
         "note": "",
     }
 

@@ -18,7 +18,7 @@ def check_number(account: Account, fields: Fields) -> Json:
     if not re.fullmatch(r"[1-9][0-9]{2,14}", number):
         raise unwilling("invalid_recipients")
     known = account.whatsapp_numbers is None or number in account.whatsapp_numbers
-    return shape_check(account.check_dress, number, known)
+    return shape_check(account.check_dress, known)
 
 
 def activate(account: Account, fields: Fields) -> Json:

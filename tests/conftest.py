@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import logging
+from pathlib import Path
 import re
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,12 @@ PRIVATE = re.compile(rf"{KEY}|[0-9a-f]{{64}}|(?<![\d-])\+?\d{{9,}}(?!\d|\.\d)")
 EXTERNAL_URL = "https://home.example.net"
 
 type AddContact = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """An empty folder for each test: the database is a file in it."""
+    return str(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -155,7 +155,7 @@ async def test_how_many_are_connected_is_told_to_who_wants_it(
 
 
 @pytest.mark.parametrize("zone", ["Europe/Budapest", "America/New_York"])
-@pytest.mark.parametrize("dress", ["sid", "sIdentifiant", "sIdentifiantPhone", "keyed", "bare"])
+@pytest.mark.parametrize("dress", ["sid", "sIdentifiant", "sIdentifiantPhone", "bare"])
 async def test_every_way_of_writing_it_is_read(
     home: HomeAssistant, simulator: Simulator, service_account: Account, dress: Any, zone: str
 ) -> None:

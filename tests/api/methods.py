@@ -4,20 +4,18 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Final
 
-from custom_components.smsmobileapi.api import Channel, Direction, OutgoingMessage, SmsMobileApiClient
+from custom_components.smsmobileapi.api import Channel, Direction, SendRequest, SmsMobileApiClient
 
 from .secrecy import NUMBER, SID, TEXT
 
 type Call = Callable[[SmsMobileApiClient], Awaitable[object]]
 
 METHODS: Final[dict[str, Call]] = {
-    "prove": lambda client: client.prove_credentials(),
+    "prove": lambda client: client.verify_credentials(),
     "poll": lambda client: client.received_messages(after=None, zone=UTC),
-    "sms": lambda client: client.send_message(
-        OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS)
-    ),
+    "sms": lambda client: client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.SMS)),
     "whatsapp": lambda client: client.send_message(
-        OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP)
+        SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP)
     ),
 }
 

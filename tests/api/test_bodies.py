@@ -13,7 +13,7 @@ from custom_components.smsmobileapi.api import (
     OutcomeUnknown,
     SmsMobileApiClient,
     UnexpectedAnswer,
-    exchange as module,
+    transport as module,
 )
 from tests.conftest import KEY
 

@@ -13,7 +13,7 @@ from custom_components.smsmobileapi.api import (
     DEFAULT_URL,
     ApiKey,
     Channel,
-    OutgoingMessage,
+    SendRequest,
     SmsMobileApiClient,
     Source,
 )
@@ -39,7 +39,7 @@ class TestRequests:
     @pytest.mark.parametrize("recipient", [NUMBER, "1770"])
     async def test_an_sms(self, wire: Wire, wired: SmsMobileApiClient, recipient: str) -> None:
         wire.say(SENT)
-        await wired.send_message(OutgoingMessage(recipient=recipient, text=TEXT, channel=Channel.SMS))
+        await wired.send_message(SendRequest(recipient=recipient, text=TEXT, channel=Channel.SMS))
         (seen,) = wire.seen
         assert (seen.method, seen.path) == ("POST", "/sendsms/")
         assert sorted(seen.form) == [
@@ -54,7 +54,7 @@ class TestRequests:
         self, wire: Wire, wired: SmsMobileApiClient
     ) -> None:
         wire.say(SENT)
-        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
+        await wired.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
         (seen,) = wire.seen
         assert (seen.method, seen.path) == ("POST", "/sendsms/")
         assert sorted(seen.form) == [
@@ -72,7 +72,7 @@ class TestRequests:
         self, wire: Wire, wired: SmsMobileApiClient, channel: Channel
     ) -> None:
         wire.say(SENT)
-        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+        await wired.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=channel))
         (seen,) = wire.seen
         assert seen.query == []
         assert seen.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
@@ -96,14 +96,14 @@ class TestRequests:
 
     async def test_one_question_is_enough_to_prove_a_key(self, wire: Wire, wired: SmsMobileApiClient) -> None:
         wire.say(PHONES)
-        await wired.prove_credentials()
+        await wired.verify_credentials()
         assert wire.seen == [get("/gateway/mobile/list/", headers=wire.seen[0].headers)]
 
     async def test_the_list_of_calls_is_asked_for_one_call(
         self, wire: Wire, wired: SmsMobileApiClient
     ) -> None:
         wire.say_in_turn({**PHONES, "items": []}, {"success": True, "rows": []})
-        await wired.prove_credentials()
+        await wired.verify_credentials()
         assert wire.seen[1:] == [get("/call/incoming/list/", ("limit", "1"), headers=wire.seen[1].headers)]
 
     @pytest.mark.parametrize("ending", ["", "/", "//"])
@@ -121,7 +121,7 @@ class TestRequests:
     ) -> None:
         client = SmsMobileApiClient(session, ApiKey(key), wire.url)
         wire.say(SENT)
-        await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
+        await client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
         wire.say([])
         await client.received_messages(after=None, zone=UTC)
         assert ("apikey", key) in wire.seen[0].form
@@ -141,9 +141,9 @@ class TestSending:
     async def test_a_sent_message_has_the_id_of_the_service(
         self, client: SmsMobileApiClient, service_account: Account, channel: Channel
     ) -> None:
-        sent = await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+        sent = await client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=channel))
         (taken,) = service_account.sent
-        assert sent.message_id == taken.guid
+        assert sent == taken.guid
         assert taken.channel == channel.value
 
     @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ class TestSending:
     async def test_a_text_arrives_as_it_was_written(
         self, client: SmsMobileApiClient, service_account: Account, text: str
     ) -> None:
-        await client.send_message(OutgoingMessage(recipient=NUMBER, text=text, channel=Channel.SMS))
+        await client.send_message(SendRequest(recipient=NUMBER, text=text, channel=Channel.SMS))
         assert service_account.sent[0].fields["message"] == text
 
     @pytest.mark.parametrize("message_id", ["c319d3b35e8f", 17])
@@ -160,13 +160,13 @@ class TestSending:
         self, wire: Wire, wired: SmsMobileApiClient, message_id: object
     ) -> None:
         wire.say({"result": {**SENT["result"], "id": message_id}})
-        sent = await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
-        assert sent.message_id == str(message_id)
+        sent = await wired.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
+        assert sent == str(message_id)
 
     @pytest.mark.parametrize("error", [0, "0", "", None])
     async def test_no_error_in_any_dress(self, wire: Wire, wired: SmsMobileApiClient, error: object) -> None:
         wire.say({"result": {**SENT["result"], "error": error}})
-        await wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
+        await wired.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.SMS))
 
 
 class TestReceiving:
@@ -256,8 +256,8 @@ class TestSecrets:
     ) -> None:
         caplog.set_level(logging.DEBUG)
         service_account.receive(NUMBER, TEXT)
-        await client.prove_credentials()
+        await client.verify_credentials()
         await client.received_messages(after=None, zone=UTC)
         for channel in Channel:
-            await client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+            await client.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=channel))
         assert not any(secrets_in(line) for line in logged(caplog.records))

@@ -15,7 +15,7 @@ from custom_components.smsmobileapi.api import (
     Channel,
     NotReachable,
     OutcomeUnknown,
-    OutgoingMessage,
+    SendRequest,
     SmsMobileApiClient,
 )
 from simulator import Simulator
@@ -102,7 +102,7 @@ class TestNoConnection:
     ) -> None:
         """Half an emoji, as a template that cuts a text leaves it: it never left, so its outcome is known."""
         error = await failure_of(
-            client.send_message(OutgoingMessage(recipient=NUMBER, text=text, channel=Channel.SMS))
+            client.send_message(SendRequest(recipient=NUMBER, text=text, channel=Channel.SMS))
         )
         assert not simulator.requests
         assert not isinstance(error, OutcomeUnknown)

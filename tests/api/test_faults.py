@@ -75,7 +75,7 @@ TABLE: Final[list[tuple[str, dict[str, Any], Outcome, Outcome, Outcome]]] = [
     ("nonsense",    {},                               UnexpectedAnswer,    None,                UnexpectedAnswer),
     ("big",         {"mib": 9},                       UnexpectedAnswer,    UnexpectedAnswer,    UnexpectedAnswer),
     # An object without a list, and `success` is true.
-    ("big",         {"mib": 1},                       None,                None,                OutcomeUnknown),
+    ("big",         {"mib": 1},                       None,                UnexpectedAnswer,    OutcomeUnknown),
     # The connection breaks; nobody knows when.
     ("cut",         {},                               OutcomeUnknown,      OutcomeUnknown,      OutcomeUnknown),
     ("drop_before", {},                               OutcomeUnknown,      OutcomeUnknown,      OutcomeUnknown),

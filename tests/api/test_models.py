@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.smsmobileapi.api import Channel, NotAMessage, ReceivedMessage, Source
+from custom_components.smsmobileapi.api import Channel, InvalidPayload, ReceivedMessage, Source
 
 BUDAPEST = ZoneInfo("Europe/Budapest")
 ARRIVED = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -137,7 +137,7 @@ def test_what_a_message_can_do_without(missing: str) -> None:
     ids=lambda row: repr(row)[:40],
 )
 def test_what_is_no_message(row: object) -> None:
-    with pytest.raises(NotAMessage) as caught:
+    with pytest.raises(InvalidPayload) as caught:
         read(row)
     assert "hello" not in str(caught.value) and "1555" not in str(caught.value)
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.smsmobileapi.api import Channel, LogEntry, OutgoingMessage, SmsMobileApiClient, Status
+from custom_components.smsmobileapi.api import Channel, SendRequest, SentLogEntry, SmsMobileApiClient, Status
 from simulator import Account
 
 from .conftest import FailureOf
@@ -17,8 +17,8 @@ MOMENT = datetime(2026, 3, 20, 21, 7, 44, tzinfo=UTC)
 MEDIA = "https://home.example.net/api/smsmobileapi/media/Zk3-9f_a1QvW77?size=small"
 
 
-def message(channel: Channel = Channel.SMS, **fields: Any) -> OutgoingMessage:
-    return OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel, **fields)
+def message(channel: Channel = Channel.SMS, **fields: Any) -> SendRequest:
+    return SendRequest(recipient=NUMBER, text=TEXT, channel=channel, **fields)
 
 
 FINE: list[object] = [None, "", 0, "0", False, "none", [], {}]
@@ -83,7 +83,7 @@ async def test_the_service_takes_all_of_it(
         )
     )
     (taken,) = service_account.sent
-    assert (taken.guid, taken.sid, taken.status) == (sent.message_id, "phone-1", "accepted")
+    assert (taken.guid, taken.sid, taken.status) == (sent, "phone-1", "accepted")
 
 
 def test_no_message_shows_what_is_in_it() -> None:
@@ -109,7 +109,7 @@ def test_no_message_shows_what_is_in_it() -> None:
     ids=repr,
 )
 def test_what_became_of_it(fields: dict[str, Any], status: Status, error: str | None) -> None:
-    entry = LogEntry.from_api({"guid": "a", "number": NUMBER, "message": TEXT, **fields}, zone=UTC)
+    entry = SentLogEntry.from_api({"guid": "a", "number": NUMBER, "message": TEXT, **fields}, zone=UTC)
     assert entry is not None
     assert (entry.status, entry.error) == (status, error)
 

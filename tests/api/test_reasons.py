@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from custom_components.smsmobileapi.api import Channel, OutgoingMessage, Refused, SmsMobileApiClient
+from custom_components.smsmobileapi.api import Channel, Refused, SendRequest, SmsMobileApiClient
 from tests.conftest import KEY
 
 from .conftest import FailureOf
@@ -36,7 +36,7 @@ class TestReasons:
         """Return what is passed on of a note, which `failure_of` has checked for secrets."""
         wire.say({"result": {"error": 0, "sent": "0", "note": words}})
         message = {"recipient": NUMBER, "text": TEXT, "channel": Channel.SMS, **sent}
-        error = await failure_of(client.send_message(OutgoingMessage(**message)))
+        error = await failure_of(client.send_message(SendRequest(**message)))
         assert type(error) is Refused
         return error.reason
 
@@ -68,7 +68,7 @@ class TestReasons:
     ) -> None:
         wire.say(self.BEARERS[bearer](words))
         error = await failure_of(
-            wired.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
+            wired.send_message(SendRequest(recipient=NUMBER, text=TEXT, channel=channel))
         )
         assert isinstance(error, Refused)
         assert "…" in error.reason

@@ -22,38 +22,6 @@ class TestListShapes:
     """API.md: the list stands under `result.sms`, at the top or under `sms` (S), and PHP writes lists as it likes."""
 
     @pytest.mark.parametrize(
-        ("answer", "count"),
-        [
-            (ONE, 1),
-            ({"sms": ONE}, 1),
-            ({"result": ONE}, 1),
-            ({"result": {"sms": ONE}}, 1),
-            ({"result": {"error": "0", "sms": ONE}}, 1),
-            ({"result": None, "sms": ONE}, 1),
-            ({"success": True, "result": {"sms": ONE}}, 1),
-            # A list with holes is an object to PHP.
-            ({"result": {"error": "0", "sms": {"0": row("a"), "2": row("b")}}}, 2),
-            ({"sms": {"1": row()}}, 1),
-            ([], 0),
-            ({"sms": []}, 0),
-            ({"sms": None}, 0),
-            ({"sms": {}}, 0),
-            ({"sms": ""}, 0),
-            ({"result": []}, 0),
-            ({"result": {"sms": []}}, 0),
-            ({"result": {"sms": None}}, 0),
-            ({"result": {"sms": {}}}, 0),
-            ({"result": {"error": "0"}}, 0),
-            ({"result": {"error": 0, "sms": False}}, 0),
-            ({"success": True}, 0),
-        ],
-        ids=repr,
-    )
-    async def test_lists(self, wire: Wire, wired: SmsMobileApiClient, answer: object, count: int) -> None:
-        wire.say(answer)
-        assert len(await wired.received_messages(after=None, zone=UTC)) == count
-
-    @pytest.mark.parametrize(
         "answer",
         [
             {},

@@ -51,46 +51,6 @@ class TestDeletion:
         assert await client.delete_message(row.guid) is False
 
     @pytest.mark.parametrize(
-        ("answer", "is_deleted"),
-        [
-            ({"success": True}, True),
-            ({"success": 1}, True),
-            ({"success": "true", "deleted": "1"}, True),
-            ({"success": True, "deleted": 3}, True),
-            ({"success": True, "deleted": True}, True),
-            ({"success": True, "deleted": "yes"}, True),
-            ({"success": True, "deleted": None}, True),
-            ({"success": True, "deleted": [GUID]}, True),
-            ({"success": True, "deleted": GUID}, True),
-            ({"deleted": 1}, True),
-            ({"deleted": 0}, False),
-            ({"error": 0}, True),
-            ({"result": {"error": "0"}}, True),
-            ({"result": {"error": 0, "deleted": "1"}}, True),
-            ({"success": True, "deleted": 0}, False),
-            ({"success": True, "deleted": "0"}, False),
-            ({"success": True, "deleted": False}, False),
-            ({"success": True, "deleted": "no"}, False),
-            ({"success": True, "deleted": []}, False),
-            ({"result": {"error": 0, "deleted": 0}}, False),
-            ({"success": False, "error": "not_found"}, False),
-            ({"success": False, "error": "message_not_found"}, False),
-            ({"success": False, "error": "unknown_guid"}, False),
-            ({"success": False, "error": "invalid_guid"}, False),
-            ({"success": False, "error": "Message does not exist"}, False),
-            ({"success": False, "error": "bad", "message": "This SMS doesn't exist."}, False),
-            ({"success": False, "error": "bad", "note": "No such message"}, False),
-            ({"result": {"error": 3, "note": "unknown message"}}, False),
-        ],
-        ids=repr,
-    )
-    async def test_answers(
-        self, wire: Wire, wired: SmsMobileApiClient, answer: Any, is_deleted: bool
-    ) -> None:
-        wire.say(answer)
-        assert await wired.delete_message(GUID) is is_deleted
-
-    @pytest.mark.parametrize(
         ("status", "answer", "expected"),
         [
             # The path is a guess.
@@ -160,33 +120,6 @@ class TestNotifications:
         error = await failure_of(client.send_notification(SID, TITLE, TEXT))
         assert type(error) is Refused
         assert error.reason == "unknown_sid"
-
-    @pytest.mark.parametrize(
-        "words",
-        [
-            "phone_offline",
-            "offline",
-            "Phone offline",
-            "device-offline",
-            "not connected",
-            "mobile is not connected",
-            "The phone is currently offline.",
-            "mobile_disconnected",
-        ],
-    )
-    @pytest.mark.parametrize("status", [200, 400, 409])
-    async def test_offline_in_other_words(
-        self, wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf, words: str, status: int
-    ) -> None:
-        """Also where the notification itself says so: its words are taken out of reasons alone."""
-        wire.say({"success": False, "error": words}, status=status)
-        assert type(await failure_of(wired.send_notification(SID, words, words))) is PhoneOffline
-
-    async def test_offline_in_a_note(
-        self, wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf
-    ) -> None:
-        wire.say({"success": False, "error": "failed", "message": "The mobile is not connected"})
-        assert type(await failure_of(wired.send_notification(SID, TITLE, TEXT))) is PhoneOffline
 
     @pytest.mark.parametrize(
         "answer", [{"success": True}, {"success": 1, "id": 7}, {"result": {"error": "0"}}]

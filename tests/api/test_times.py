@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, example, given, settings, strategies as st
 import pytest
 
-from custom_components.smsmobileapi.api.times import parse_time
+from custom_components.smsmobileapi.api.parsing import parse_time
 
 BUDAPEST = ZoneInfo("Europe/Budapest")
 ZONES: list[tzinfo] = [

@@ -9,7 +9,6 @@ import pytest
 
 from custom_components.smsmobileapi.api import (
     ClientCredentials,
-    ClientRefused,
     InvalidCredentials,
     NoToken,
     NotReachable,
@@ -18,6 +17,7 @@ from custom_components.smsmobileapi.api import (
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
+    TokenRefused,
 )
 from simulator import Account, Simulator
 from simulator.faults import KINDS
@@ -31,12 +31,12 @@ from .wire import Wire
 TOKEN_PATH: Final = "/oauth2/token"
 
 FAULTS: Final[list[tuple[str, dict[str, Any], type[SmsMobileApiError] | None]]] = [
-    ("status", {"status": 400}, ClientRefused),
+    ("status", {"status": 400}, TokenRefused),
     ("status", {"status": 401}, InvalidCredentials),
     ("status", {"status": 403}, InvalidCredentials),
     ("status", {"status": 400, "error": "invalid_client"}, InvalidCredentials),
     ("status", {"status": 403, "error": "api_expired"}, SubscriptionExpired),
-    ("status", {"status": 404}, ClientRefused),
+    ("status", {"status": 404}, TokenRefused),
     ("status", {"status": 429, "retry_after": 7}, RateLimited),
     ("status", {"status": 500}, NoToken),
     ("status", {"status": 502}, NoToken),
@@ -75,15 +75,14 @@ ANSWERS: Final[list[tuple[int, Any, type[SmsMobileApiError]]]] = [
     (400, {"error": "unauthorized_client"}, InvalidCredentials),
     (400, {"error": "invalid_grant"}, InvalidCredentials),
     (400, {"error": "Invalid client"}, InvalidCredentials),
-    (400, {"success": False, "error": "invalid_client_secret"}, InvalidCredentials),
     (200, {"error": "invalid_client"}, InvalidCredentials),
     (200, {"result": {"error": 1}}, InvalidCredentials),
     (403, {"error": "invalid_client"}, InvalidCredentials),
     (403, {}, InvalidCredentials),
     (200, {"result": {"error": "subscription_expire"}}, SubscriptionExpired),
-    (400, {"error": "unsupported_grant_type"}, ClientRefused),
-    (400, {"success": False, "error": "missing_client_id"}, ClientRefused),
-    (200, {"success": False}, ClientRefused),
+    (400, {"error": "unsupported_grant_type"}, TokenRefused),
+    (400, {"success": False, "error": "missing_client_id"}, TokenRefused),
+    (200, {"success": False}, TokenRefused),
     (200, {"success": True}, NoToken),
     (200, {"token": TOKEN}, NoToken),
     (200, [TOKEN], NoToken),
@@ -139,7 +138,7 @@ async def test_a_broken_token_endpoint(
     assert type(error) is outcome
     assert not isinstance(error, OutcomeUnknown)
     # A list of phones that is refused proves nothing, so the proof asks twice.
-    asks = 2 if outcome is ClientRefused and method == "prove" else 1
+    asks = 2 if outcome is TokenRefused and method == "prove" else 1
     assert [request.path for request in simulator.requests] == [TOKEN_PATH] * asks
     assert not service_account.sent
     # What is over is over.

@@ -21,7 +21,6 @@ REFUSALS: Final[list[tuple[int, Any]]] = [
     (403, {"success": False, "error": "invalid_apikey"}),
     (400, {"success": False, "error": "missing_apikey"}),
     (200, {"result": {"error": 1}}),
-    (200, {"success": False, "error": "token_expired"}),
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from custom_components.smsmobileapi.api import (
     Call,
     Channel,
-    NotAMessage,
+    InvalidPayload,
     ReceivedMessage,
     Source,
     WebhookEvent,
@@ -121,7 +121,7 @@ def test_what_cannot_be_kept_is_left_out_of_the_text(raw: bytes, text: str) -> N
     ids=lambda raw: repr(raw[:30]),
 )
 def test_what_is_no_message(raw: bytes) -> None:
-    with pytest.raises(NotAMessage):
+    with pytest.raises(InvalidPayload):
         parse(raw)
 
 
@@ -149,7 +149,7 @@ def test_nested_rubbish_costs_no_message() -> None:
 )
 def test_no_error_shows_the_message(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(NotAMessage) as caught:
+    with pytest.raises(InvalidPayload) as caught:
         parse(raw)
     assert not secrets_in(
         repr(caught.value) + "".join(traceback.format_exception(caught.value)) + caplog.text
@@ -160,7 +160,7 @@ def is_sound(raw: bytes) -> bool:
     """Return whether a body was a message; if it was, check that all the rest can rely on it."""
     try:
         message = parse(raw)
-    except NotAMessage:
+    except InvalidPayload:
         return False
     texts = (
         message.sender,

@@ -85,7 +85,7 @@ class Service:
         rows = answer["data" if direction is Direction.MISSED else "rows"]
         return [Call.from_api(row, direction=direction, zone=zone, arrived=now) for row in rows]
 
-    async def prove_credentials(self, *, zone: Any) -> list[Phone]:
+    async def verify_credentials(self, *, zone: Any) -> list[Phone]:
         """Know the account."""
         return []
 

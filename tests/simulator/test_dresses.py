@@ -17,22 +17,15 @@ AT = 1768900500.25
     ("dress", "known", "unknown"),
     [
         (
-            "flag",
-            {"success": True, "number": "36301", "on_whatsapp": True},
-            {"success": True, "number": "36302", "on_whatsapp": False},
-        ),
-        (
             "contact",
             {"success": True, "contact_found_on_whatsapp": "yes"},
             {"success": True, "contact_found_on_whatsapp": "no"},
         ),
-        ("result", {"result": {"error": 0, "exists": "1"}}, {"result": {"error": 0, "exists": "0"}}),
         (
-            "data",
-            {"success": True, "data": [{"number": "36301", "whatsapp": "yes"}]},
-            {"success": True, "data": [{"number": "36302", "whatsapp": "no"}]},
+            "result",
+            {"result": {"error": 0, "contact_found_on_whatsapp": "yes"}},
+            {"result": {"error": 0, "contact_found_on_whatsapp": "no"}},
         ),
-        ("status", {"success": True, "status": "valid"}, {"success": True, "status": "invalid"}),
         (
             "vague",
             {"success": True, "note": "request processed"},
@@ -91,20 +84,10 @@ async def test_phones_of_which_little_is_known(api: Api, account: Account) -> No
     assert answer.json["connected_now"] == 1
 
 
-async def test_phones_keyed_by_position(api: Api, account: Account) -> None:
-    account.phones.append(Phone(sid="second", online=False, last_seen=AT))
-    plain = (await api.get("/gateway/mobile/list/", sid="second")).json["items"]
-    account.phone_dress = "keyed"
-    assert (await api.get("/gateway/mobile/list/", sid="second")).json["items"] == {"0": plain[0]}
-    items = (await api.get("/gateway/mobile/list/")).json["items"]
-    assert {place: item["sid"] for place, item in items.items()} == {"0": "phone-1", "1": "second"}
-
-
 @pytest.mark.parametrize(
     ("dress", "key", "shown"),
     [
         ("sid", "battery", None),
-        ("keyed", "battery", None),
         ("sIdentifiant", "battery_level", ""),
         ("sIdentifiantPhone", "battery", None),
     ],
@@ -114,7 +97,7 @@ async def test_a_battery_that_nobody_knows(
 ) -> None:
     account.phones[0].battery, account.phone_dress = None, dress
     items = (await api.get("/gateway/mobile/list/")).json["items"]
-    assert (items["0"] if dress == "keyed" else items[0])[key] == shown
+    assert items[0][key] == shown
 
 
 class TestTokens:

@@ -226,8 +226,8 @@ async def test_the_history_of_notifications(
 async def test_who_is_on_whatsapp(api: Api, account: Account) -> None:
     account.whatsapp_numbers = {"36301"}
     path = "/whatsapp/checknumber/"
-    assert (await api.get(path, recipients="36301")).json["on_whatsapp"] is True
-    assert (await api.get(path, recipients="36302")).json["on_whatsapp"] is False
+    assert (await api.get(path, recipients="36301")).json["contact_found_on_whatsapp"] == "yes"
+    assert (await api.get(path, recipients="36302")).json["contact_found_on_whatsapp"] == "no"
     for wrong in ("+36301", "0036301", "anna", ""):
         answer = await api.get(path, recipients=wrong)
         assert (answer.status, answer.json) == (200, {"success": False, "error": "invalid_recipients"})

@@ -21,8 +21,8 @@ from homeassistant.util import dt as dt_util
 from ..api import (
     SIGNATURE_HEADER,
     Call,
-    NotAMessage,
-    NotSigned,
+    InvalidPayload,
+    InvalidSignature,
     ReceivedMessage,
     WebhookEvent,
     parse_body,
@@ -120,7 +120,7 @@ class Webhook:
         await self.health.load(is_new=is_new)
         zone = dt_util.get_default_time_zone()
         for body, arrived in await self._journal.load():
-            with suppress(NotAMessage):
+            with suppress(InvalidPayload):
                 self._pass_on(parse_body(body, zone=zone, arrived=arrived))
         self._register(self._handle)
         # Also where the rest of the set-up fails.
@@ -169,10 +169,10 @@ class Webhook:
             status = await self._receive(request.headers, await _read(request))
         except BodyTooLarge:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        except NotSigned as err:
+        except InvalidSignature as err:
             _LOGGER.debug("A request to the webhook is not signed as it should be: %s", err)
             status = HTTPStatus.UNAUTHORIZED
-        except NotAMessage as err:
+        except InvalidPayload as err:
             _LOGGER.debug("A request to the webhook holds no message: %s", err)
             status = HTTPStatus.BAD_REQUEST
         except (InboxClosed, StorageError) as err:
@@ -193,7 +193,7 @@ class Webhook:
         if secret:
             try:
                 verify_signature(secret, headers, body, now=arrived)
-            except NotSigned:
+            except InvalidSignature:
                 if not is_signed:
                     self._issues.create(Issue.UNSIGNED)
                 raise

@@ -97,7 +97,7 @@ async def check_whatsapp(guide: Guide) -> None:
     await customer.set(check_dress="vague")
     answer = (await _call(guide, "check_whatsapp", recipients=["+36205556677"]))["recipients"]
     check([one["has_whatsapp"] for one in answer] == [None], f"it answers {answer}")
-    await customer.set(check_dress="flag", whatsapp_numbers=None)
+    await customer.set(check_dress="contact", whatsapp_numbers=None)
     guide.tell.values(**{one: has for one, _, has in seen})
 
 
