@@ -15,11 +15,12 @@ from custom_components.smsmobileapi.api import (
     NoToken,
     NotReachable,
     OutcomeUnknown,
-    RateLimited,
+    Refused,
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
     TokenRefused,
+    UnexpectedAnswer,
 )
 from simulator.account import CHOICES
 
@@ -141,36 +142,6 @@ async def no_post(_path: str, _fields: object) -> None:
     raise AssertionError
 
 
-FAULTS: Final[list[tuple[str, dict[str, Any], type[SmsMobileApiError] | None]]] = [
-    ("status", {"status": 400}, TokenRefused),
-    ("status", {"status": 401}, InvalidCredentials),
-    ("status", {"status": 403}, InvalidCredentials),
-    ("status", {"status": 400, "error": "invalid_client"}, InvalidCredentials),
-    ("status", {"status": 403, "error": "api_expired"}, SubscriptionExpired),
-    ("status", {"status": 404}, TokenRefused),
-    ("status", {"status": 429, "retry_after": 7}, RateLimited),
-    ("status", {"status": 500}, NoToken),
-    ("status", {"status": 502}, NoToken),
-    ("status", {"status": 503}, NotReachable),
-    ("html", {}, NoToken),
-    ("html", {"taken": True}, NoToken),
-    ("html", {"status": 403}, NoToken),
-    ("html", {"status": 500}, NoToken),
-    ("empty", {}, NoToken),
-    ("empty", {"status": 302}, NoToken),
-    ("nonsense", {}, NoToken),
-    ("nonsense", {"body": {}}, NoToken),
-    ("nonsense", {"body": None}, NoToken),
-    ("nonsense", {"body": {"access_token": TOKEN}, "status": 201}, NoToken),
-    ("big", {"mib": 1}, NoToken),
-    ("big", {"mib": 9}, NoToken),
-    ("cut", {}, NoToken),
-    ("drop_before", {}, NoToken),
-    ("drop_after", {}, NoToken),
-    ("hang_after", LATE, NoToken),
-    ("delay", LATE, NoToken),
-    ("delay", {"seconds": 0.01}, None),
-]
 NOT_TOKENS: Final[list[Any]] = [
     *(None, "", " ", 7, True, [TOKEN], {"value": TOKEN}),
     # No header can carry these; aiohttp's error would show them.
@@ -206,22 +177,27 @@ ANSWERS: Final[list[tuple[int, Any, type[SmsMobileApiError]]]] = [
 class TestNoToken:
     """Without a token the request itself is never made, so its outcome is always known."""
 
+    # What a fault means for a send → what it means for the request for a token.
+    OUTCOMES: Final[dict[Any, Any]] = {
+        Refused: TokenRefused,
+        OutcomeUnknown: NoToken,
+        UnexpectedAnswer: NoToken,
+    }
+
     @pytest.mark.parametrize("method", FOUR)
     async def test_each_fault_of_the_token_endpoint(self, bench: Bench, method: str) -> None:
-        for row in FAULTS:
-            kind, options, outcome = row
+        for kind, options, _, _, of_send in TABLE:
+            outcome = self.OUTCOMES.get(of_send, of_send)
             bench.simulator.requests.clear()
             bench.account.sent.clear()
             bench.simulator.fault(TOKEN_PATH, kind, count=9, **options)
             if outcome is not None:
                 with bench.short_timeout() if options is LATE else nullcontext():
-                    error = await bench.error_of(FOUR[method](bench.oauth_client))
-                assert type(error) is outcome, row
-                assert not isinstance(error, OutcomeUnknown)
+                    await bench.fails(outcome, FOUR[method](bench.oauth_client), (kind, options))
                 # A refused list of phones decides nothing, so `verify_credentials` asks twice.
                 tries = 2 if outcome is TokenRefused and method == "verify" else 1
-                assert paths(bench.simulator) == [TOKEN_PATH] * tries, row
-                assert not bench.account.sent, row
+                assert paths(bench.simulator) == [TOKEN_PATH] * tries, (kind, options)
+                assert not bench.account.sent, (kind, options)
                 bench.simulator.faults.waiting.clear()
         # After the faults all is well again.
         await FOUR[method](bench.oauth_client)
