@@ -12,7 +12,7 @@ NUMBER = "+36301234567"
 BARE = NUMBER.removeprefix("+")
 # No port and no address in memory looks like this.
 CODE = "82q53"
-TEXT = f"Zoé, the front door opens with {CODE} & a smile"
+TEXT = f"Zoé, the front gate opens with {CODE} & a smile"
 CLIENT_ID = "client-51c07"
 CLIENT_SECRET = "s3cr3t/5e+41=f0"
 TOKEN = "t0k3n.9d-27~e1"

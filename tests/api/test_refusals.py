@@ -218,7 +218,7 @@ class TestReasons:
             ),
         ):
             reason = await self.reason(bench, f"not allowed: {text}")
-            assert "front door" not in reason.lower().replace("  ", " "), text
+            assert "front gate" not in reason.lower().replace("  ", " "), text
             assert CODE not in reason.lower(), text
         reason = await self.reason(bench, f"not allowed: The code is {CODE}", text=f"The code is {CODE}\nBye")
         assert CODE not in reason
