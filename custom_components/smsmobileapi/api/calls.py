@@ -58,19 +58,19 @@ class Call:
         )
 
     @classmethod
-    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str, occurred: datetime) -> Self:
         """Read the data of a V2 event `call.missed`, `call.incoming` or `call.outgoing` (D).
 
-        `zone` is the zone of a time that has none; `arrived` (UTC) is used where no time can be read.
+        A missing guid is `event_id`, a missing time is `occurred` (UTC).
         """
-        time, origin = first_time([data.get("call_at")], zone)
+        time, origin = first_time([data.get("call_at")], UTC)
         return cls(
-            call_id=text_of(data, "guid"),
+            call_id=text_of(data, "guid") or event_id,
             direction=Direction(kind.removeprefix("call.")),
             number=text_of(data, "number"),
             name=text_of(data, "name"),
             duration=count_of(data.get("duration_seconds")),
-            started_at=time or arrived,
+            started_at=time or occurred,
             origin=origin,
             phone=text_of(data, "device_id"),
             source=Source.WEBHOOK,

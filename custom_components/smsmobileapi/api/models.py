@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Self
 
@@ -70,14 +70,18 @@ class ReceivedMessage:
         """
         if not isinstance(row, Mapping):
             raise InvalidPayload("not an object")
+        sender = text_of(row, "number")
+        text = _text(row["message"]) if "message" in row else None
+        if not sender or text is None:
+            raise InvalidPayload("no message" if sender else "no number")
         times = (row.get("timestamp_unix"), row.get("time_received"), date_and_hour(row))
         time, origin = first_time(times, zone)
         return cls(
             message_id=text_of(row, "guid"),
             channel=Channel.SMS,
-            sender=_sender(row, "number"),
+            sender=sender,
             sender_name=text_of(row, "alias"),
-            text=_text(row, "message"),
+            text=text,
             received_at=time or arrived,
             origin=origin,
             phone=text_of(row, "sIdentifiantPhone"),
@@ -85,20 +89,20 @@ class ReceivedMessage:
         )
 
     @classmethod
-    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str, occurred: datetime) -> Self:
         """Read the data of a V2 event `sms.received`, `whatsapp.received` or `whatsapp.voice.transcribed` (D).
 
-        `zone` and `arrived` are as for `from_api`. Raises InvalidPayload.
+        A missing sender or text is "", a missing guid is `event_id`, a missing time is `occurred` (UTC).
         """
         is_transcript = kind == "whatsapp.voice.transcribed"
-        time, origin = first_time([data.get("received_at")], zone)
+        time, origin = first_time([data.get("received_at")], UTC)
         return cls(
-            message_id=text_of(data, "guid", "data_id"),
+            message_id=text_of(data, "guid", "data_id") or event_id,
             channel=Channel.SMS if kind.startswith("sms.") else Channel.WHATSAPP,
-            sender=_sender(data, "from"),
+            sender=text_of(data, "from") or "",
             sender_name=text_of(data, "contact_name", "alias"),
-            text=_text(data, "transcript" if is_transcript else "message"),
-            received_at=time or arrived,
+            text=_text(data.get("transcript" if is_transcript else "message")) or "",
+            received_at=time or occurred,
             origin=origin,
             phone=text_of(data, "device_id"),
             source=Source.WEBHOOK,
@@ -107,14 +111,8 @@ class ReceivedMessage:
         )
 
 
-def _sender(row: Mapping[str, Any], name: str) -> str:
-    if sender := text_of(row, name):
-        return sender
-    raise InvalidPayload("no number")
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    """Return the text of a message: "" for null, InvalidPayload for a missing field, a list or an object."""
-    if name not in row or isinstance(row[name], Mapping | list):
-        raise InvalidPayload("no message")
-    return "" if row[name] is None else clean(str(row[name]))
+def _text(value: object) -> str | None:
+    """Return the text of a message, "" for null; None for a list or an object."""
+    if isinstance(value, Mapping | list):
+        return None
+    return "" if value is None else clean(str(value))

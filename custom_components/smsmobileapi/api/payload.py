@@ -48,8 +48,8 @@ def verify_signature(secret: str, headers: Mapping[str, str], body: bytes, *, no
 def parse_body(body: bytes, *, zone: tzinfo, arrived: datetime) -> ReceivedMessage | WebhookEvent:
     """Read the body of a webhook request: a V1 message, or a V2 event, which has `type` and `data` (D).
 
-    A body that is not UTF-8 is read as Windows-1252. `zone` is the zone of times that have none; `arrived` (UTC) is used where
-    no time can be read. Raises InvalidPayload.
+    A body that is not UTF-8 is read as Windows-1252. `zone` is the zone of V1's times, which have none; `arrived` (UTC) is used
+    where no time can be read. Raises InvalidPayload.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -60,33 +60,21 @@ def parse_body(body: bytes, *, zone: tzinfo, arrived: datetime) -> ReceivedMessa
     except ValueError, RecursionError:
         raise InvalidPayload("not JSON") from None
     if isinstance(row, Mapping) and "type" in row and "data" in row:
-        return _event(row, zone=zone, arrived=arrived)
+        return _event(row, arrived=arrived)
     return ReceivedMessage.from_api(row, source=Source.WEBHOOK, zone=zone, arrived=arrived)
 
 
-def _event(row: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> WebhookEvent:
+def _event(row: Mapping[str, Any], *, arrived: datetime) -> WebhookEvent:
+    """Read a V2 event. What its data lack is empty, except for the time, which is that of the event, and the id (D)."""
     kind, data, event_id = text_of(row, "type"), row["data"], text_of(row, "id")
     if not kind or not event_id or not isinstance(data, Mapping):
         raise InvalidPayload("no event")
-    zone = _zone_of(row, data, zone)
+    occurred = parse_time(row.get("occurred_at"), UTC) or arrived
     content: ReceivedMessage | Call | StatusReport | None = None
     if kind in _MESSAGES:
-        content = ReceivedMessage.from_event(kind, data, zone=zone, arrived=arrived)
+        content = ReceivedMessage.from_event(kind, data, event_id=event_id, occurred=occurred)
     elif kind in _CALLS:
-        content = Call.from_event(kind, data, zone=zone, arrived=arrived)
+        content = Call.from_event(kind, data, event_id=event_id, occurred=occurred)
     elif kind in _REPORTS:
-        content = StatusReport.from_event(kind, data)
+        content = StatusReport.from_event(kind, data, event_id=event_id)
     return WebhookEvent(event_id=event_id, content=content)
-
-
-def _zone_of(row: Mapping[str, Any], data: Mapping[str, Any], zone: tzinfo) -> tzinfo:
-    """Return the zone of the times in `data` that have none: UTC (S) or `zone` (G).
-
-    It is the one in which the time is nearer to that of the event, which has a zone (D).
-    """
-    occurred = parse_time(row.get("occurred_at"), UTC)
-    for name in ("received_at", "call_at"):
-        local, utc = parse_time(data.get(name), zone), parse_time(data.get(name), UTC)
-        if occurred and local and utc and abs(utc - occurred) < abs(local - occurred):
-            return UTC
-    return zone

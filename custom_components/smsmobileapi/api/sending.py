@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final, Self
 
-from .errors import InvalidPayload, OutcomeUnknown, UnexpectedAnswer
+from .errors import OutcomeUnknown, UnexpectedAnswer
 from .models import Channel, Status
 from .parsing import clean, date_and_hour, first_time, text_of, yes_or_no
 
@@ -78,10 +78,9 @@ class StatusReport:
     error: str | None
 
     @classmethod
-    def from_event(cls, kind: str, data: Mapping[str, Any]) -> Self:
-        """Read the data of a V2 status event (G). Raises InvalidPayload."""
-        if not (message_id := text_of(data, "guid", "message_guid", "sms_id", "id", "data_id")):
-            raise InvalidPayload("no guid")
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str) -> Self:
+        """Read the data of a V2 status event (G). A missing guid is `event_id`, so that no message of ours has it."""
+        message_id = text_of(data, "guid", "message_guid", "sms_id", "id", "data_id") or event_id
         status = Status.FAILED if kind.endswith(".failed") else Status.SENT
         error = text_of(data, "error") if status is Status.FAILED else None
         return cls(message_id=message_id, status=status, error=error)
