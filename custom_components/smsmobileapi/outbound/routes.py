@@ -8,7 +8,8 @@ from homeassistant.core import HomeAssistant
 from ..api import Channel, OutcomeUnknown, OutgoingMessage, Refused, SmsMobileApiClient, SmsMobileApiError
 from ..contacts import Route
 from .delivery import Delivery
-from .media import Media, async_media_links
+from .media import Media
+from .media_links import async_media_links
 from .whatsapp import WhatsAppNumbers
 
 _LOGGER = logging.getLogger(__name__)
