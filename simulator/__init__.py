@@ -1,12 +1,32 @@
-"""The SMSMobileAPI cloud service on localhost, as strict and as odd as the real one."""
+"""The SMSMobileAPI cloud service on localhost, with the strictness and the irregularities of the real one."""
 
 from .account import Account
+from .events import (
+    EVENT_TYPES,
+    call_data,
+    example_data,
+    report_data,
+    sms_data,
+    typed_data,
+    voice_data,
+    whatsapp_data,
+)
 from .faults import Fault
-from .records import ApiRequest, Call, Notification, Phone, ReceivedSms, SentMessage, WhatsAppMessage
+from .records import (
+    ApiRequest,
+    Call,
+    Notification,
+    Phone,
+    ReceivedSms,
+    SentMessage,
+    TypedSms,
+    WebhookEvent,
+    WhatsAppMessage,
+)
 from .simulator import Simulator
-from .webhooks import call_data, report_data, sms_data, whatsapp_data
 
 __all__ = [
+    "EVENT_TYPES",
     "Account",
     "ApiRequest",
     "Call",
@@ -16,9 +36,14 @@ __all__ = [
     "ReceivedSms",
     "SentMessage",
     "Simulator",
+    "TypedSms",
+    "WebhookEvent",
     "WhatsAppMessage",
     "call_data",
+    "example_data",
     "report_data",
     "sms_data",
+    "typed_data",
+    "voice_data",
     "whatsapp_data",
 ]

@@ -14,15 +14,17 @@ DEFAULT_KEY = "demo-key"
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m simulator", description="The SMSMobileAPI service on this machine."
+        prog="python -m simulator", description="Run the SMSMobileAPI service on this machine."
     )
-    parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK, help="default: 127.0.0.1")
-    parser.add_argument("--port", type=int, default=8099, help="0 takes a free one; default: 8099")
+    parser.add_argument(
+        "--host", default="127.0.0.1", choices=LOOPBACK, help="address to listen on; default: 127.0.0.1"
+    )
+    parser.add_argument("--port", type=int, default=8099, help="0 chooses a free port; default: 8099")
     parser.add_argument(
         "--apikey",
         action="append",
         metavar="KEY",
-        help=f"add an account; may be repeated; default: {DEFAULT_KEY}",
+        help=f"API key of an account; may be repeated; default: {DEFAULT_KEY}",
     )
     return parser.parse_args(argv)
 

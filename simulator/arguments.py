@@ -1,26 +1,27 @@
-"""What the control side is told, checked before anything happens."""
+"""Checking the arguments of a control command: presence, names and types."""
 
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-type Kinds = tuple[type, ...]
+type Types = tuple[type, ...]
 type Arguments = dict[str, Any]
 
-TEXT: Kinds = (str,)
-MAYBE_TEXT: Kinds = (str, NoneType)
-NUMBER: Kinds = (int, float)
-MAYBE_NUMBER: Kinds = (int, float, NoneType)
-WHOLE: Kinds = (int,)
-MAYBE_WHOLE: Kinds = (int, NoneType)
-FLAG: Kinds = (bool,)
-OBJECT: Kinds = (dict,)
-MAYBE_LIST: Kinds = (list, NoneType)
-ANYTHING: Kinds = (object,)
+TEXT: Types = (str,)
+TEXT_OR_NULL: Types = (str, NoneType)
+NUMBER: Types = (int, float)
+NUMBER_OR_NULL: Types = (int, float, NoneType)
+INTEGER: Types = (int,)
+INTEGER_OR_NULL: Types = (int, NoneType)
+BOOLEAN: Types = (bool,)
+OBJECT_OR_NULL: Types = (dict, NoneType)
+LIST: Types = (list,)
+LIST_OR_NULL: Types = (list, NoneType)
+ANY: Types = (object,)
 
 _NAMES = {
     str: "text",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
     bool: "true or false",
     dict: "an object",
@@ -29,19 +30,19 @@ _NAMES = {
 }
 
 
-def check(given: Any, required: Mapping[str, Kinds], optional: Mapping[str, Kinds]) -> Arguments:
-    """Return the arguments; raises ValueError that names what is missing, unknown or of the wrong type."""
-    if type(given) is not dict:
-        raise ValueError("an object is wanted")
+def check(arguments: Any, required: Mapping[str, Types], optional: Mapping[str, Types]) -> Arguments:
+    """Return the arguments; raises ValueError that names a missing or unknown one, or one of the wrong type."""
+    if type(arguments) is not dict:
+        raise ValueError("the arguments must be an object")
     known = {**required, **optional}
-    if missing := [name for name in required if name not in given]:
+    if missing := [name for name in required if name not in arguments]:
         raise ValueError(f"missing: {', '.join(missing)}")
-    if unknown := [name for name in given if name not in known]:
+    if unknown := [name for name in arguments if name not in known]:
         raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-    for name, value in given.items():
-        kinds = known[name]
-        # To Python a bool is an int.
-        fits = isinstance(value, kinds) and (not isinstance(value, bool) or kinds in (FLAG, ANYTHING))
+    for name, value in arguments.items():
+        types = known[name]
+        # In Python a bool is also an int.
+        fits = isinstance(value, types) and (not isinstance(value, bool) or types in (BOOLEAN, ANY))
         if not fits:
-            raise ValueError(f"{name} must be {' or '.join(_NAMES[kind] for kind in kinds)}")
-    return given
+            raise ValueError(f"{name} must be {' or '.join(_NAMES[kind] for kind in types)}")
+    return arguments

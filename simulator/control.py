@@ -1,72 +1,76 @@
-"""The control side, `/_control/`: the Python API over HTTP, JSON in and JSON out."""
+"""The control API under `/_control/`: commands with JSON arguments and JSON results."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from . import commands
 from .arguments import (
-    ANYTHING,
-    FLAG,
-    MAYBE_NUMBER,
-    MAYBE_TEXT,
-    MAYBE_WHOLE,
+    ANY,
+    BOOLEAN,
+    INTEGER,
+    INTEGER_OR_NULL,
+    LIST,
     NUMBER,
-    OBJECT,
+    NUMBER_OR_NULL,
+    OBJECT_OR_NULL,
     TEXT,
-    WHOLE,
+    TEXT_OR_NULL,
     Arguments,
-    Kinds,
+    Types,
     check,
 )
+from .service import CONTROL_PATH, Service
 
-if TYPE_CHECKING:
-    from .simulator import Simulator
-
-type Run = Callable[[Simulator, Arguments], Awaitable[Any]]
+type Run = Callable[[Service, Arguments], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """One control call. A GET or DELETE takes its arguments from the query, a POST from a JSON object."""
+class Command:
+    """A command. A GET or DELETE has its arguments in the query, a POST in a JSON object."""
 
     method: str
-    path: str
+    name: str
     run: Run
-    required: Mapping[str, Kinds] = field(default_factory=dict)
-    optional: Mapping[str, Kinds] = field(default_factory=dict)
+    required: Mapping[str, Types] = field(default_factory=dict)
+    optional: Mapping[str, Types] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The path of the command's URL."""
+        return f"{CONTROL_PATH}{self.name}"
 
 
-def add_control(app: web.Application, sim: Simulator) -> None:
-    """Serve the control side of a simulator; each call is described by its command's docstring."""
+def add_control(app: web.Application, service: Service) -> None:
+    """Add the control API of a service to a web application; `GET /_control/` describes the commands."""
 
     async def overview(_request: web.Request) -> web.Response:
         return web.json_response(
             [
                 {
-                    "method": control.method,
-                    "path": control.path,
-                    "does": control.run.__doc__,
-                    "required": list(control.required),
-                    "optional": list(control.optional),
+                    "method": command.method,
+                    "path": command.path,
+                    "does": command.run.__doc__,
+                    "required": list(command.required),
+                    "optional": list(command.optional),
                 }
-                for control in CONTROLS
+                for command in COMMANDS
             ]
         )
 
-    app.router.add_get("/_control/", overview)
-    for control in CONTROLS:
-        app.router.add_route(control.method, control.path, _handler(sim, control))
+    app.router.add_get(CONTROL_PATH, overview)
+    for command in COMMANDS:
+        app.router.add_route(command.method, command.path, _handler(service, command))
 
 
-def _handler(sim: Simulator, control: Control) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _handler(service: Service, command: Command) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            given = await _json(request) if control.method == "POST" else dict(request.query)
-            result = await control.run(sim, check(given, control.required, control.optional))
+            arguments = await _read_json(request) if command.method == "POST" else dict(request.query)
+            result = await command.run(service, check(arguments, command.required, command.optional))
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(result)
@@ -74,7 +78,7 @@ def _handler(sim: Simulator, control: Control) -> Callable[[web.Request], Awaita
     return handle
 
 
-async def _json(request: web.Request) -> Any:
+async def _read_json(request: web.Request) -> Any:
     text = await request.text()
     try:
         return json.loads(text or "{}")
@@ -82,88 +86,105 @@ async def _json(request: web.Request) -> Any:
         raise ValueError("the body is not JSON") from None
 
 
-_KEY: dict[str, Kinds] = {"key": TEXT}
-_SID: dict[str, Kinds] = {"key": TEXT, "sid": TEXT}
+_KEY: dict[str, Types] = {"key": TEXT}
+_PHONE: dict[str, Types] = {"key": TEXT, "sid": TEXT}
+_SMS: dict[str, Types] = {"key": TEXT, "number": TEXT, "message": TEXT}
 
-CONTROLS = (
-    Control("GET", "/_control/accounts", commands.list_accounts),
-    Control("POST", "/_control/accounts", commands.set_account, required=_KEY, optional=commands.SETTINGS),
-    Control("DELETE", "/_control/accounts", commands.remove_account, required=_KEY),
-    Control("DELETE", "/_control/tokens", commands.revoke_tokens, required=_KEY),
-    Control(
+COMMANDS = (
+    Command("GET", "accounts", commands.list_accounts),
+    Command("POST", "accounts", commands.set_account, required=_KEY, optional=commands.SETTINGS),
+    Command("DELETE", "accounts", commands.remove_account, required=_KEY),
+    Command("DELETE", "tokens", commands.revoke_tokens, required=_KEY),
+    Command(
         "POST",
-        "/_control/receive",
+        "receive",
         commands.receive,
-        required={**_KEY, "number": TEXT, "message": TEXT},
+        required=_SMS,
         optional={
-            "guid": MAYBE_TEXT,
-            "timestamp": MAYBE_NUMBER,
-            "deliver": FLAG,
+            "guid": TEXT_OR_NULL,
+            "timestamp": NUMBER_OR_NULL,
+            "sid": TEXT_OR_NULL,
+            "deliver": BOOLEAN,
             "version": TEXT,
             "channel": TEXT,
         },
     ),
-    Control("GET", "/_control/sent", commands.list_sent, required=_KEY),
-    Control(
+    Command(
         "POST",
-        "/_control/sent",
+        "typed",
+        commands.type_sms,
+        required=_SMS,
+        optional={"timestamp": NUMBER_OR_NULL, "deliver": BOOLEAN},
+    ),
+    Command("GET", "sent", commands.list_sent, required=_KEY),
+    Command(
+        "POST",
+        "sent",
         commands.set_sent,
         required={**_KEY, "guid": TEXT},
-        optional={"error": TEXT, "error_api": TEXT, "deliver": FLAG},
+        optional={"error": TEXT, "error_api": TEXT, "deliver": BOOLEAN},
     ),
-    Control("GET", "/_control/requests", commands.list_requests, optional=_KEY),
-    Control("GET", "/_control/faults", commands.list_faults),
-    Control(
+    Command("GET", "requests", commands.list_requests, optional=_KEY),
+    Command("GET", "faults", commands.list_faults),
+    Command(
         "POST",
-        "/_control/faults",
+        "faults",
         commands.add_fault,
         required={"endpoint": TEXT, "kind": TEXT},
         optional={
-            "count": WHOLE,
-            "status": MAYBE_WHOLE,
-            "retry_after": MAYBE_WHOLE,
-            "error": MAYBE_TEXT,
+            "count": INTEGER,
+            "status": INTEGER_OR_NULL,
+            "retry_after": INTEGER_OR_NULL,
+            "error": TEXT_OR_NULL,
             "seconds": NUMBER,
             "mib": NUMBER,
-            "body": ANYTHING,
-            "taken": FLAG,
-            "before": FLAG,
+            "body": ANY,
+            "taken": BOOLEAN,
         },
     ),
-    Control("DELETE", "/_control/faults", commands.remove_faults),
-    Control(
+    Command("DELETE", "faults", commands.remove_faults),
+    Command(
         "POST",
-        "/_control/phones",
+        "phones",
         commands.set_phone,
-        required=_SID,
+        required=_PHONE,
         optional={
             "label": TEXT,
-            "battery": MAYBE_WHOLE,
+            "battery": INTEGER_OR_NULL,
             "version": TEXT,
-            "online": FLAG,
+            "online": BOOLEAN,
             "last_seen": NUMBER,
         },
     ),
-    Control("DELETE", "/_control/phones", commands.remove_phone, required=_SID),
-    Control(
+    Command("DELETE", "phones", commands.remove_phone, required=_PHONE),
+    Command(
         "POST",
-        "/_control/calls",
-        commands.call,
+        "calls",
+        commands.add_call,
         required={**_KEY, "direction": TEXT, "number": TEXT},
         optional={
-            "name": MAYBE_TEXT,
-            "duration": WHOLE,
-            "at": MAYBE_NUMBER,
+            "name": TEXT_OR_NULL,
+            "duration": INTEGER,
+            "at": NUMBER_OR_NULL,
             "delay": NUMBER,
-            "deliver": FLAG,
+            "sid": TEXT_OR_NULL,
+            "deliver": BOOLEAN,
         },
     ),
-    Control(
+    Command("GET", "events", commands.list_events, required=_KEY),
+    Command(
         "POST",
-        "/_control/events",
-        commands.event,
-        required={**_KEY, "type": TEXT, "data": OBJECT},
-        optional={"event_id": MAYBE_TEXT, "timestamp": MAYBE_NUMBER, "secret": MAYBE_TEXT},
+        "events",
+        commands.post_event,
+        required={**_KEY, "type": TEXT},
+        optional={
+            "data": OBJECT_OR_NULL,
+            "event_id": TEXT_OR_NULL,
+            "timestamp": NUMBER_OR_NULL,
+            "secret": TEXT_OR_NULL,
+            "omit": LIST,
+        },
     ),
-    Control("POST", "/_control/reset", commands.reset),
+    Command("POST", "redeliver", commands.redeliver, required=_KEY, optional={"event_id": TEXT_OR_NULL}),
+    Command("POST", "reset", commands.reset),
 )

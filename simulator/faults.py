@@ -1,4 +1,4 @@
-"""Faults on demand: one place where an answer is spoilt, whichever endpoint it came from."""
+"""Faults on demand: bad answers, delays and closed connections, for any endpoint."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,12 +30,12 @@ _PAGE = "<!DOCTYPE html><html><head><title>Site maintenance</title></head><body>
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What spoils the next `count` answers of an endpoint ("*": any).
+    """A fault in the next `count` answers of an endpoint, "*" for any endpoint.
 
-    `taken` tells whether the request is carried out before its answer is spoilt; "cut", "drop_after" and
-    "hang_after" always are, "drop_before" never is. `seconds` is for "delay" and "hang_after", `mib` for "big",
-    `body` for "nonsense", `retry_after` (seconds) and `error` for "status". `status` is 503 for "status", 200 for
-    "html", "empty" and "nonsense", where it is not given.
+    `taken` says whether the service carries the request out before the fault; it always does for "cut", "drop_after"
+    and "hang_after", and never for "drop_before". Options of single kinds: `seconds` for "delay" and "hang_after",
+    `mib` for "big", `body` for "nonsense", `retry_after` (seconds) and `error` for "status", and `status`, which is by
+    default 503 for "status" and 200 for "html", "empty" and "nonsense".
     """
 
     endpoint: str
@@ -50,7 +50,7 @@ class Fault:
     taken: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what could never happen; raises ValueError."""
+        """Check the values; raises ValueError for a combination that is not possible."""
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if self.count < 1:
@@ -64,14 +64,14 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for a request."""
+    """The faults for the next requests, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
         self.stopping = asyncio.Event()
 
-    def take(self, path: str) -> Fault | None:
-        """Return the oldest fault for this path and count it down."""
+    def pop(self, path: str) -> Fault | None:
+        """Return the oldest fault for this path, None without one; remove it once it was used `count` times."""
         for fault in self.waiting:
             if fault.endpoint in ("*", path):
                 fault.count -= 1
@@ -81,14 +81,14 @@ class Faults:
         return None
 
     async def apply(self, fault: Fault, request: web.Request, answer: Answer) -> web.StreamResponse:
-        """Spoil one answer; `answer` carries the request out."""
+        """Return the answer with the fault; `answer` carries the request out."""
         good = await answer() if fault.taken else None
         match fault.kind:
             case "delay":
                 await self._wait(fault.seconds)
                 return good or await answer()
             case "status":
-                return _status(fault)
+                return _error(fault)
             case "html":
                 return web.Response(text=_PAGE, content_type="text/html", status=fault.status or 200)
             case "empty":
@@ -101,15 +101,15 @@ class Faults:
                 await self._wait(fault.seconds)
             case "cut" if good is not None:
                 await _cut(request, good)
-        return _hang_up(request)
+        return _close(request)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait, but never longer than the simulator runs."""
+        """Wait; end early when the simulator stops."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
 
 
-def _status(fault: Fault) -> web.Response:
+def _error(fault: Fault) -> web.Response:
     status = fault.status or 503
     word = "server_error" if status >= 500 else HTTPStatus(status).phrase.lower().replace(" ", "_")
     body = {"success": False, "error": fault.error or word}
@@ -120,7 +120,7 @@ def _status(fault: Fault) -> web.Response:
 
 
 async def _cut(request: web.Request, good: web.StreamResponse) -> None:
-    """Promise the whole body and send half of it."""
+    """Send the headers for the whole body, then half of the body."""
     assert isinstance(good, web.Response) and isinstance(good.body, bytes)
     body = good.body
     half = web.StreamResponse(status=good.status)
@@ -131,7 +131,7 @@ async def _cut(request: web.Request, good: web.StreamResponse) -> None:
 
 
 async def _big(request: web.Request, mib: float) -> web.StreamResponse:
-    """Send valid JSON of this size."""
+    """Send valid JSON of this size in MiB."""
     answer = web.StreamResponse()
     answer.content_type = "application/json"
     await answer.prepare(request)
@@ -144,8 +144,8 @@ async def _big(request: web.Request, mib: float) -> web.StreamResponse:
     return answer
 
 
-def _hang_up(request: web.Request) -> web.Response:
-    """Close the connection: what is still in the buffer goes out, an answer does not."""
+def _close(request: web.Request) -> web.Response:
+    """Close the connection without an answer; data that was already written is still sent."""
     if request.transport is not None:
         request.transport.close()
     return web.Response()

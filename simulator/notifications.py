@@ -1,21 +1,21 @@
-"""Push notifications to the phones, and their history."""
+"""The endpoints for push notifications to phones."""
 
 import time
 
 from .account import Account
-from .dresses import Json, naive
+from .formats import Json, naive
+from .parameters import refuse, required, timestamp
 from .records import Fields, Notification
-from .refusals import moment, no, required, unwilling
 
 
-def notify(account: Account, fields: Fields) -> Json:
-    """`POST /notification/send`: a push notification to a connected phone. The answer repeats the account's key."""
+def send_notification(account: Account, fields: Fields) -> Json:
+    """`POST /notification/send`: push a notification to an online phone. The answer contains the account's key."""
     sid, message = required(fields, "sid"), required(fields, "message")
     phone = account.phone(sid)
     if phone is None:
-        raise unwilling("unknown_sid")
+        raise refuse("unknown_sid")
     if not phone.online:
-        raise unwilling("phone_offline")
+        raise refuse("phone_offline")
     account.notifications.append(
         Notification(
             sid=sid,
@@ -23,6 +23,7 @@ def notify(account: Account, fields: Fields) -> Json:
             message=message,
             type=fields.get("type") or "notification",
             at=time.time(),
+            distributed=account.notifications_distributed,
         )
     )
     return {
@@ -34,27 +35,27 @@ def notify(account: Account, fields: Fields) -> Json:
     }
 
 
-def history(account: Account, fields: Fields) -> Json:
-    """`GET /notification/list/`: the notifications, newest first; all of them have reached their phone."""
+def notification_list(account: Account, fields: Fields) -> Json:
+    """`GET /notification/list/`: notifications, newest first; by default those that a phone has shown."""
     sid, distributed = fields.get("sidentifiant"), fields.get("distribued") or "1"
     if distributed not in ("0", "1"):
-        raise no(400, "invalid_distribued")
-    start = moment(fields, "date_start", account.time_zone)
-    end = moment(fields, "date_end", account.time_zone, end=True)
+        raise refuse("invalid_distribued", 400)
+    start = timestamp(fields, "date_start", account.time_zone)
+    end = timestamp(fields, "date_end", account.time_zone, end_of_day=True)
     rows = [
         {
-            "id": place,
-            "sid": sent.sid,
-            "title": sent.title,
-            "message": sent.message,
-            "type": sent.type,
-            "distribued": 1,
-            "date": naive(sent.at, account.time_zone),
+            "id": number,
+            "sid": notification.sid,
+            "title": notification.title,
+            "message": notification.message,
+            "type": notification.type,
+            "distribued": int(notification.distributed),
+            "date": naive(notification.at, account.time_zone),
         }
-        for place, sent in enumerate(account.notifications, 1)
-        if distributed == "1"
-        and (not sid or sent.sid == sid)
-        and (start is None or sent.at >= start)
-        and (end is None or sent.at < end)
+        for number, notification in enumerate(account.notifications, 1)
+        if notification.distributed == (distributed == "1")
+        and (not sid or notification.sid == sid)
+        and (start is None or notification.at >= start)
+        and (end is None or notification.at < end)
     ]
     return {"success": True, "count": len(rows), "data": rows[::-1]}

@@ -1,16 +1,16 @@
-"""Receiving: SMS and their deletion."""
+"""The endpoints for received SMS: `/getsms/` and `/deletesms/`."""
 
 from typing import Any
 
 from .account import Account
-from .dresses import Json, dress_number, error_value, shape_rows, time_fields
+from .formats import Json, error_value, format_list, format_number, time_fields
+from .parameters import Refusal, integer, refuse, required
 from .records import Fields, ReceivedSms, SentMessage
-from .refusals import Refusal, integer, no, required
 
 
 def received_sms(account: Account, fields: Fields) -> Json:
-    """`GET /getsms/`: received SMS, of which the asked-for second itself is left out."""
-    after = integer(fields, "after_timestamp_unix", -1, low=None)
+    """`GET /getsms/`: SMS received in a later second than `after_timestamp_unix`."""
+    after = integer(fields, "after_timestamp_unix", -1, minimum=None)
     sid = fields.get("sIdentifiantPhone")
     unread = fields.get("onlyunread") == "yes"
     rows = [
@@ -25,20 +25,20 @@ def received_sms(account: Account, fields: Fields) -> Json:
         row.listed = True
     if account.newest_first:
         rows.reverse()
-    return shape_rows(
-        account.list_shape,
+    return format_list(
+        account.list_format,
         [_row(account, row) for row in rows],
-        error_value(account.error_dress, "none", documented="string"),
+        error_value(account.error_format, "none", documented="string"),
     )
 
 
 def no_sms(account: Account | None) -> Json:
-    """Return what `/getsms/` answers to an unknown key: nothing, politely."""
-    return shape_rows(account.list_shape if account else "result", [], "0")
+    """Return the answer of `/getsms/` for an unknown key: a list without rows."""
+    return format_list(account.list_format if account else "result", [], "0")
 
 
 def delete_sms(account: Account, fields: Fields) -> Json:
-    """`/deletesms/`: take an SMS, received or sent, out of the account's log."""
+    """`/deletesms/`: delete a received or sent SMS from the account's log."""
     guid = required(fields, "guid")
     log: list[ReceivedSms | SentMessage] = [*account.received, *account.sent]
     found = [row for row in log if row.guid == guid and not row.deleted]
@@ -48,16 +48,16 @@ def delete_sms(account: Account, fields: Fields) -> Json:
 
 
 def _deleted(account: Account, count: int) -> Json:
-    """Return how many messages were deleted; raises Refusal where none was and the account's dress minds that."""
-    match account.delete_dress:
+    """Return the number of deleted messages in the account's format; some formats refuse a deletion of none."""
+    match account.delete_format:
         case "result" if count:
-            return {"result": {"error": error_value(account.error_dress, "none"), "deleted": str(count)}}
+            return {"result": {"error": error_value(account.error_format, "none"), "deleted": str(count)}}
         case "result":
             raise Refusal(200, {"result": {"error": "unknown_guid", "note": "unknown message"}})
         case "not_found" if not count:
-            raise no(404, "unknown_guid")
+            raise refuse("unknown_guid", 404)
         case "bad_request" if not count:
-            raise no(400, "invalid_guid")
+            raise refuse("invalid_guid", 400)
         case _:
             return {"success": True, "deleted": count}
 
@@ -66,9 +66,9 @@ def _row(account: Account, row: ReceivedSms) -> dict[str, Any]:
     return {
         "id": row.row_id,
         "guid": row.guid,
-        "number": dress_number(account.number_dress, row.number),
+        "number": format_number(account.number_format, row.number),
         "message": row.message,
-        **time_fields(account.time_dress, row.timestamp, account.time_zone),
+        **time_fields(account.time_format, row.timestamp, account.time_zone),
         "sIdentifiantPhone": row.sid,
         "alias": None,
     }

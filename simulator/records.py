@@ -1,8 +1,11 @@
-"""What an account holds: phones, messages, calls. Plain, and open to live changes."""
+"""Plain records of what an account holds: phones, messages, calls, notifications, webhook events.
+
+Times are Unix seconds. All records but `ApiRequest` may be changed while the simulator runs.
+"""
 
 from dataclasses import dataclass, field
 import time
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 type Fields = dict[str, str]
@@ -11,12 +14,12 @@ type Direction = Literal["missed", "incoming", "outgoing"]
 
 
 def new_guid() -> str:
-    """Return an id of the service's kind: 12 hex digits."""
+    """Return a random message id as the service makes them: 12 hexadecimal digits."""
     return uuid4().hex[:12]
 
 
 class ApiRequest(NamedTuple):
-    """One request as it came in: `fields` is the query of a GET, the form of a POST."""
+    """A request that the API received: `fields` is the query of a GET, the form of a POST."""
 
     method: str
     path: str
@@ -25,9 +28,9 @@ class ApiRequest(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Phone:
-    """A phone that runs the app.
+    """A phone with the app.
 
-    `battery` is in percent, None where the phone does not tell; `last_seen` is in Unix seconds and used while offline.
+    `battery` is a percentage, None where it is unknown. `last_seen` is used only while the phone is offline.
     """
 
     sid: str
@@ -40,7 +43,7 @@ class Phone:
 
 @dataclass(slots=True, kw_only=True)
 class ReceivedSms:
-    """An SMS that a phone received. `timestamp` is in Unix seconds."""
+    """An SMS that a phone received. `listed` is set once `/getsms/` has returned it."""
 
     guid: str
     number: str
@@ -53,11 +56,22 @@ class ReceivedSms:
 
 
 @dataclass(slots=True, kw_only=True)
-class SentMessage:
-    """A message that the service took. `fields` is the form exactly as it came, all times are Unix seconds.
+class TypedSms:
+    """An SMS that a person typed and sent on the phone, without the API."""
 
-    `scheduled` is when it was asked to go out, None for at once. From `due` on the phone has sent it, or failed when
-    `error` is set; `error_api` is the cloud's own error.
+    guid: str
+    number: str
+    message: str
+    timestamp: float
+    sid: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class SentMessage:
+    """A message that the service accepted. `fields` holds the parameters of the request unchanged.
+
+    `scheduled` is the requested time, None for immediate sending. At the time `due` the phone sends the message, or
+    fails to where `error` is not empty. `error_api` is an error of the cloud itself.
     """
 
     fields: Fields
@@ -74,12 +88,12 @@ class SentMessage:
 
     @property
     def recipient(self) -> str:
-        """The number it goes to: a `+` that was not encoded arrived as a space."""
+        """The recipient's number; a `+` that the client did not encode was decoded as a space and is left out."""
         return self.fields["recipients"].strip()
 
     @property
     def status(self) -> Literal["accepted", "sent", "failed"]:
-        """What became of the message so far."""
+        """The message's present status."""
         if self.error_api:
             return "failed"
         if time.time() < self.due:
@@ -89,7 +103,7 @@ class SentMessage:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """A call of a phone. `at` is its start, `visible_at` when the cloud lists it, both in Unix seconds."""
+    """A call of a phone. It started at `at`; the API lists it from `visible_at` on. `duration` is in seconds."""
 
     direction: Direction
     number: str
@@ -103,21 +117,43 @@ class Call:
 
 @dataclass(slots=True, kw_only=True)
 class WhatsAppMessage:
-    """A WhatsApp message that a phone received. `timestamp` is in Unix seconds."""
+    """A WhatsApp message that a phone received.
+
+    `voice_seconds` is the length of a voice message, whose transcript is `message`; None for a text. `collected`
+    says whether `/getwa/` may list the message.
+    """
 
     guid: str
     number: str
     message: str
     timestamp: float
     contact_name: str | None = None
+    voice_seconds: int | None = None
+    collected: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Notification:
-    """A push notification that went to a phone."""
+    """A push notification. `distributed` says whether the phone has shown it."""
 
     sid: str
     title: str
     message: str
     at: float
     type: str = "notification"
+    distributed: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class WebhookEvent:
+    """An event of webhook V2. `body` is the JSON object; `statuses` has the HTTP status of each attempt, 0 for no answer."""
+
+    event_id: str
+    type: str
+    body: dict[str, Any]
+    statuses: list[int] = field(default_factory=list)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether an attempt was answered with a 2xx status."""
+        return any(200 <= status < 300 for status in self.statuses)

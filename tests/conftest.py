@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import logging
+from pathlib import Path
 import re
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +29,12 @@ type AddContact = Callable[..., Awaitable[str]]
 @pytest.fixture(autouse=True)
 def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> None:
     """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Give each test a configuration folder of its own: the database is a real file in it."""
+    return str(tmp_path)
 
 
 class Collector(logging.Handler):

@@ -97,7 +97,7 @@ async def test_every_way_of_writing_a_time_is_read(
     zone: str,
 ) -> None:
     await home.config.async_update(time_zone=zone)
-    service_account.time_zone, service_account.time_dress = ZoneInfo(zone), dress
+    service_account.time_zone, service_account.time_format = ZoneInfo(zone), dress
     for direction in DIRECTIONS:
         service_account.add_call(direction, ANNA, at=ago(hours=1))
     account = await add_account(home, simulator)
@@ -121,7 +121,7 @@ async def test_every_way_of_writing_a_number_is_read(
     dress: Any,
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
-    service_account.number_dress = dress
+    service_account.number_format = dress
     service_account.add_call(direction, ANNA)
     await poll(home, account)
     assert [(call.data["number"], call.data["contact"]) for call in calls] == [(ANNA, "Anna")]
@@ -398,7 +398,7 @@ async def test_a_call_by_webhook_and_poll_is_one(
     seconds: int,
 ) -> None:
     # The webhook has it as the phone wrote it, the lists as the service does.
-    service_account.number_dress = "plain"
+    service_account.number_format = "plain"
     made = service_account.add_call(direction, ANNA, at=time.time() + 5)
     if first == "webhook":
         await bring(simulator, service_account, made, seconds)
@@ -452,7 +452,7 @@ async def test_calls_without_a_readable_time_are_told_when_they_appear(
     service_account: Account,
     calls: Calls,
 ) -> None:
-    service_account.time_dress = "unreadable"
+    service_account.time_format = "unreadable"
     for direction in DIRECTIONS:
         service_account.add_call(direction, BEN, at=ago(days=1))
     account = await add_account(home, simulator)
@@ -483,7 +483,7 @@ async def test_calls_without_a_readable_time_are_told_when_they_appear(
 async def test_a_list_without_readable_times_is_asked_for_once(
     home: HomeAssistant, simulator: Simulator, service_account: Account, calls: Calls
 ) -> None:
-    service_account.time_dress = "unreadable"
+    service_account.time_format = "unreadable"
     for index in range(120):
         service_account.add_call("missed", f"+3630{index:07}", at=ago(days=1))
     account = await add_account(home, simulator)
@@ -503,7 +503,7 @@ async def test_the_webhook_comes_before_a_list_without_readable_times(
 ) -> None:
     """Nothing would tell that they are the same calls."""
     await bring(simulator, service_account, service_account.add_call("missed", ANNA, at=time.time() + 5))
-    service_account.time_dress = "unreadable"
+    service_account.time_format = "unreadable"
     await poll(home, account)
     await bring(simulator, service_account, service_account.add_call("missed", BEN, at=time.time() + 9))
     await poll(home, account)

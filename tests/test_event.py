@@ -123,7 +123,7 @@ async def test_a_contact_is_recognised_by_any_form_of_the_number(
     number: str,
 ) -> None:
     await add_contact(home, account, "Anna", number)
-    service_account.number_dress = dress  # type: ignore[assignment]  # checked by the account
+    service_account.number_format = dress  # type: ignore[assignment]  # checked by the account
     service_account.receive(ANNA, "hi")
     await poll(home)
     assert (attributes(home, OF_ANNA)["message"], attributes(home, OF_ANNA)["sender"]) == ("hi", ANNA)
@@ -146,7 +146,7 @@ async def test_a_short_code_is_recognised(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, dress: str
 ) -> None:
     await add_contact(home, account, "Anna", "1234")
-    service_account.number_dress = dress  # type: ignore[assignment]  # checked by the account
+    service_account.number_format = dress  # type: ignore[assignment]  # checked by the account
     service_account.receive("1234", "hi")
     await poll(home)
     assert attributes(home, OF_ANNA)["sender"] == "1234"

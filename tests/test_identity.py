@@ -332,7 +332,7 @@ async def test_an_account_is_known_by_its_messages(
     service_account.receive(number=ANNA, message="before")
     await poll(home, account)
     # In whatever form the service gives the number now.
-    service_account.number_dress = "zeros"
+    service_account.number_format = "zeros"
     rotate(simulator, service_account)
     if not is_loaded:
         await home.config_entries.async_reload(account.entry_id)

@@ -145,10 +145,10 @@ async def test_nothing_at_all_is_an_empty_list(home: HomeAssistant) -> None:
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        *(("list_shape", shape) for shape in CHOICES["list_shape"]),
-        *(("time_dress", dress) for dress in CHOICES["time_dress"] if dress != "unreadable"),
-        *(("number_dress", dress) for dress in CHOICES["number_dress"]),
-        *(("error_dress", dress) for dress in CHOICES["error_dress"]),
+        *(("list_format", shape) for shape in CHOICES["list_format"]),
+        *(("time_format", dress) for dress in CHOICES["time_format"] if dress != "unreadable"),
+        *(("number_format", dress) for dress in CHOICES["number_format"]),
+        *(("error_format", dress) for dress in CHOICES["error_format"]),
         ("newest_first", True),
     ],
 )
@@ -163,7 +163,7 @@ async def test_however_the_service_writes_them(
 
 
 async def test_a_time_that_can_not_be_read_hides_no_message(home: HomeAssistant, past: Account) -> None:
-    past.time_dress = "unreadable"
+    past.time_format = "unreadable"
     assert sorted(texts(await get(home))) == sorted(
         ["Your bill", "THANK you", "Happy birthday", "At home.", "Where are you?"]
     )
@@ -316,11 +316,11 @@ async def test_those_that_were_sent_from_here_have_their_channel_and_what_the_we
 # A message that is not wanted any more.
 
 
-@pytest.mark.parametrize("dress", CHOICES["delete_dress"])
+@pytest.mark.parametrize("dress", CHOICES["delete_format"])
 async def test_a_received_and_a_sent_one_can_be_deleted_and_an_unknown_one_is_said(
     home: HomeAssistant, past: Account, dress: Any
 ) -> None:
-    past.delete_dress = dress
+    past.delete_format = dress
     for message_id in ("r1", "guid of THANK you"):
         assert await act(home, "delete_message", message_id=message_id) == {"message_id": message_id}
     assert texts(await get(home)) == ["Your bill", "Happy birthday", "At home."]
@@ -369,12 +369,12 @@ async def test_where_the_service_does_not_know_how_to_delete_nothing_is_claimed(
 # Who is on WhatsApp.
 
 
-@pytest.mark.parametrize("dress", CHOICES["check_dress"])
+@pytest.mark.parametrize("dress", CHOICES["check_format"])
 async def test_who_is_on_whatsapp(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, dress: Any
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
-    service_account.check_dress = dress
+    service_account.check_format = dress
     is_on_whatsapp(service_account, ANNA)
     answer = await act(home, "check_whatsapp", recipients=["Anna", 36207654321])
     yes, no = (None, None) if dress == "vague" else (True, False)

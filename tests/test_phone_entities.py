@@ -146,7 +146,7 @@ async def test_how_many_are_connected_is_told_to_who_wants_it(
     await pass_time(home, freezer)
     assert shown(home, entity_id) == ["2"]
     # Three phones of which two are connected, and nobody says which.
-    service_account.phone_dress = "bare"
+    service_account.phone_format = "bare"
     await pass_time(home, freezer)
     assert shown(home, entity_id) == ["unknown"]
     service_account.phones.clear()
@@ -155,13 +155,13 @@ async def test_how_many_are_connected_is_told_to_who_wants_it(
 
 
 @pytest.mark.parametrize("zone", ["Europe/Budapest", "America/New_York"])
-@pytest.mark.parametrize("dress", ["sid", "sIdentifiant", "sIdentifiantPhone", "keyed", "bare"])
+@pytest.mark.parametrize("dress", ["sid", "sIdentifiant", "sIdentifiantPhone", "bare"])
 async def test_every_way_of_writing_it_is_read(
     home: HomeAssistant, simulator: Simulator, service_account: Account, dress: Any, zone: str
 ) -> None:
     await home.config.async_update(time_zone=zone)
     service_account.time_zone = ZoneInfo(zone)
-    service_account.phone_dress = dress
+    service_account.phone_format = dress
     service_account.phones = [Phone(sid="s", label="Phone", battery=7, online=False, last_seen=LONG_AGO)]
     account = await add_account(home, simulator)
     device = device_of(home, account, "s")
@@ -312,7 +312,7 @@ async def test_a_list_that_says_less_takes_no_version_away(
     account: SmsMobileApiConfigEntry,
     service_account: Account,
 ) -> None:
-    service_account.phone_dress = "bare"
+    service_account.phone_format = "bare"
     await pass_time(home, freezer)
     assert device_of(home, account).sw_version == "9.1.0"
 

@@ -236,7 +236,7 @@ async def test_of_phones_that_nobody_says_are_offline_nobody_is_told(
     assert simulator.faults.waiting == []
     assert told(home) == []
     service_account.phones.append(Phone(sid="phone-2", online=False, last_seen=1_790_000_000))
-    service_account.phone_dress = "bare"
+    service_account.phone_format = "bare"
     await pass_time(home, freezer, 24 * HOUR)
     assert told(home) == []
 
@@ -266,7 +266,7 @@ async def test_since_when_is_read_in_the_homes_zone(
     zone: str,
 ) -> None:
     await home.config.async_update(time_zone=zone)
-    service_account.time_zone, service_account.phone_dress = ZoneInfo(zone), dress
+    service_account.time_zone, service_account.phone_format = ZoneInfo(zone), dress
     service_account.phones[0].online = False
     service_account.phones[0].last_seen = time.time() - 5 * 3600
     await add_account(home, simulator)

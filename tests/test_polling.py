@@ -192,14 +192,14 @@ async def test_a_list_that_takes_its_time_does_not_put_off_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = account.runtime_data.client
-    prove_credentials = client.prove_credentials
+    verify_credentials = client.verify_credentials
 
     async def slowly(**arguments: Any) -> Any:
-        phones = await prove_credentials(**arguments)
+        phones = await verify_credentials(**arguments)
         freezer.tick(timedelta(seconds=20))
         return phones
 
-    monkeypatch.setattr(type(client), "prove_credentials", lambda _self, **arguments: slowly(**arguments))
+    monkeypatch.setattr(type(client), "verify_credentials", lambda _self, **arguments: slowly(**arguments))
     forget_when(account)
     start = dt_util.utcnow()
     await refresh(home, account)
@@ -311,7 +311,7 @@ async def test_a_refused_key_is_noticed_by_the_phones_and_asked_for(
     dialect: Any,
 ) -> None:
     """The list of messages of an unknown key is empty, and no error."""
-    service_account.state, service_account.dialect = "unknown", dialect
+    service_account.state, service_account.refusal_format = "unknown", dialect
     await pass_time(home, freezer, minutes=2)
     coordinator = account.runtime_data.coordinator
     assert coordinator.last_update_success

@@ -35,21 +35,21 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     )
     client, forget_secrets = async_connect(hass, entry.data)
     entry.async_on_unload(forget_secrets)
-    account = entry.runtime_data = Account.build(hass, entry, client)
+    account = entry.runtime_data = Account(hass, entry, client)
     await account.load(hass)
     try:
         asked_at = dt_util.utcnow()
-        phones = await client.prove_credentials(zone=dt_util.get_default_time_zone())
+        phones = await client.verify_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
         account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
-    account.coordinator.take_phones(phones, asked_at)
+    account.coordinator.update_phones(phones, asked_at)
     # The devices of contacts and phones stand behind the account's.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
     # Before the platforms read the contacts: one that is added from then on is taken up by a reload.
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    await account.open(hass)
+    await account.start(hass)
     return True
 
 
@@ -58,7 +58,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry
     entry.runtime_data.inbox.close()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.close()
+        await entry.runtime_data.stop()
     return unloaded
 
 

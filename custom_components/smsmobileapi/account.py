@@ -1,8 +1,7 @@
-"""What runs for one config entry: its doors, its ways in, and how they open and close."""
+"""What runs for one config entry: its parts, and how they start and stop."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -16,17 +15,14 @@ from .coordinator import PollCoordinator
 from .inbound.inbox import Inbox
 from .inbound.ledger import Ledger
 from .inbound.webhook import Webhook, async_delete_webhook
-from .numbers import normalise_sender
+from .legacy_files import async_import_files
 from .options import Options
-from .outbound.culprits import Culprits
-from .outbound.delivery import Delivery
-from .outbound.flood import FloodGuard
-from .outbound.limits import Limits
 from .outbound.outbox import Outbox
+from .outbound.rate_limit import RateLimiter
 from .outbound.reports import Reports
 from .phones import Phones
-from .repairs import Issues
-from .storage import async_remove_files
+from .repairs import Issue, Issues
+from .storage import Database, async_remove_files
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
 FIRST_POLL_SECONDS: Final = 10
@@ -34,113 +30,80 @@ FIRST_POLL_SECONDS: Final = 10
 type SmsMobileApiConfigEntry = ConfigEntry[Account]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """The runtime data of a config entry."""
 
-    entry: SmsMobileApiConfigEntry
-    client: SmsMobileApiClient
-    options: Options
-    contacts: Contacts
-    phones: Phones
-    ledger: Ledger
-    limits: Limits
-    reports: Reports
-    culprits: Culprits
-    flood_guard: FloodGuard
-    inbox: Inbox
-    outbox: Outbox
-    webhook: Webhook
-    coordinator: PollCoordinator
-    issues: Issues
-
-    @classmethod
-    def build(cls, hass: HomeAssistant, entry: SmsMobileApiConfigEntry, client: SmsMobileApiClient) -> Self:
-        """Put the account's rooms together."""
-        issues = Issues(hass, entry)
-        options = Options(hass, entry)
-        contacts = Contacts(entry)
-        phones = Phones(hass, entry, options, issues)
-        ledger = Ledger(hass, entry.entry_id)
-        inbox = Inbox(hass, entry.entry_id, ledger=ledger, contacts=contacts, options=options)
-        webhook = Webhook(hass, entry, options=options, inbox=inbox, issues=issues)
-        limits = Limits(
+    def __init__(
+        self, hass: HomeAssistant, entry: SmsMobileApiConfigEntry, client: SmsMobileApiClient
+    ) -> None:
+        self.entry = entry
+        self.client = client
+        self.options = options = Options(hass, entry)
+        self.contacts = contacts = Contacts(entry)
+        self.issues = issues = Issues(hass, entry)
+        self.database = database = Database(
             hass,
             entry.entry_id,
-            per_minute=options.messages_per_minute,
-            per_day=options.messages_per_day,
+            on_fault=lambda fault: issues.create(Issue(fault)),
+            on_recovery=lambda fault: issues.clear(Issue(fault)),
         )
-        culprits = Culprits()
-        flood_guard = FloodGuard(hass, limits, culprits, issues)
-        reports = Reports(hass, entry, client)
-        outbox = Outbox(
+        self.phones = phones = Phones(hass, entry, options, issues)
+        self.ledger = ledger = Ledger(database)
+        self.inbox = inbox = Inbox(hass, entry.entry_id, ledger=ledger, contacts=contacts, options=options)
+        self.webhook = webhook = Webhook(
+            hass, entry, options=options, database=database, inbox=inbox, issues=issues
+        )
+        self.rate_limiter = RateLimiter(hass, entry, options=options, database=database, issues=issues)
+        self.reports = Reports(hass, entry, client=client, database=database)
+        self.outbox = Outbox(
             hass,
             entry,
             options=options,
             contacts=contacts,
             phones=phones,
             client=client,
-            delivery=Delivery(
-                client,
-                normalise=lambda number: normalise_sender(number, options.region),
-                is_known=lambda message_id: reports.find(message_id) is not None,
-            ),
-            flood_guard=flood_guard,
-            reports=reports,
+            rate_limiter=self.rate_limiter,
+            reports=self.reports,
             issues=issues,
         )
-        coordinator = PollCoordinator(
+        self.coordinator = PollCoordinator(
             hass,
             entry,
             client=client,
-            options=options,
             phones=phones,
             ledger=ledger,
             inbox=inbox,
             webhook=webhook,
-            issues=issues,
-        )
-        return cls(
-            entry=entry,
-            client=client,
-            options=options,
-            contacts=contacts,
-            phones=phones,
-            ledger=ledger,
-            limits=limits,
-            reports=reports,
-            culprits=culprits,
-            flood_guard=flood_guard,
-            inbox=inbox,
-            outbox=outbox,
-            webhook=webhook,
-            coordinator=coordinator,
             issues=issues,
         )
 
     async def load(self, hass: HomeAssistant) -> None:
-        """Read what was handled and sent before, and let the webhook take what comes, for the inbox to hold.
+        """Read what was handled and sent before, and let the webhook accept what comes; the inbox holds it.
 
         An account that is new here takes its history from the config entry.
         """
+        await self.database.open()
+        # Also where the rest of the set-up fails.
+        self.entry.async_on_unload(self.database.close)
+        await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = CONF_HISTORY in self.entry.data
         await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         if is_new:
             data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
             hass.config_entries.async_update_entry(self.entry, data=data)
-        await self.limits.load()
+        await self.rate_limiter.load()
         await self.reports.load()
         self.phones.load()
         # Home Assistant answers 200 for a webhook that is not there yet, so it has to be there as early as can be.
-        await self.webhook.open(is_new=is_new)
+        await self.webhook.start(is_new=is_new)
 
-    async def open(self, hass: HomeAssistant) -> None:
-        """Let messages through; what comes before Home Assistant has started is held."""
-        self.culprits.open(hass, self.entry)
-        self.reports.open()
-        self.outbox.open()
+    async def start(self, hass: HomeAssistant) -> None:
+        """Let messages pass; what arrives before Home Assistant has started is held."""
+        self.rate_limiter.start()
+        self.reports.start()
+        self.outbox.start()
         await self.webhook.track_url()
-        # The coordinator polls for as long as somebody listens; its news goes to the inbox.
+        # The coordinator polls for as long as it has a listener.
         self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
         first_poll = self.entry.async_create_background_task(
             hass, self.coordinator.async_refresh(), f"{self.entry.title} first poll"
@@ -149,21 +112,19 @@ class Account:
         async def open_inbox() -> None:
             await asyncio.wait([first_poll], timeout=FIRST_POLL_SECONDS)
             self.inbox.open()
-            await self.ledger.save()
-            await self.webhook.inbox_opened()
+            self.webhook.inbox_opened()
 
         async def started(hass: HomeAssistant) -> None:
-            self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens")
+            self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens its inbox")
 
         self.entry.async_on_unload(async_at_started(hass, started))
 
-    async def close(self) -> None:
-        """Let nothing in any more and save what was handled."""
-        await self.webhook.close()
-        self.flood_guard.close()
-        await self.ledger.close()
-        await self.limits.close()
-        await self.reports.close()
+    async def stop(self) -> None:
+        """Finish what is being sent, and save what was handled."""
+        await self.outbox.stop()
+        self.rate_limiter.stop()
+        self.reports.stop()
+        await self.database.close()
         self.issues.clear_all(but_ignored=True)
 
 

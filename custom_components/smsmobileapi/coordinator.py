@@ -1,8 +1,9 @@
-"""The poll: the truth about phones, messages and calls, whatever the webhook brought or missed."""
+"""The poll: phones, and the messages and calls that the webhook did not bring."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 import logging
-from typing import Final, override
+from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -15,20 +16,24 @@ from .api import (
     InvalidCredentials,
     Phone,
     RateLimited,
+    ReceivedMessage,
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
 )
 from .errors import for_entry
-from .inbound.inbox import Inbox
-from .inbound.ledger import Ledger, is_timed
+from .inbound.inbox import Inbox, InboxState
+from .inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP, Ledger, is_timed
 from .inbound.webhook import Webhook
-from .options import Options
 from .phones import Phones
 from .repairs import Issues
 
 _LOGGER = logging.getLogger(__name__)
 
+POLL_ALONE: Final = timedelta(minutes=1)
+POLL_BESIDE_WEBHOOK: Final = timedelta(minutes=15)
+# How often a poll asks for all messages that a phone may bring late.
+LATE_MESSAGES_EVERY: Final = timedelta(hours=1)
 # The list of phones also proves the key: an unknown one is answered with an empty list of messages.
 PHONES_EVERY: Final = timedelta(minutes=15)
 # Calls reach the service with up to ten minutes' delay (D).
@@ -51,45 +56,42 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         entry: ConfigEntry,
         *,
         client: SmsMobileApiClient,
-        options: Options,
         phones: Phones,
         ledger: Ledger,
         inbox: Inbox,
         webhook: Webhook,
         issues: Issues,
     ) -> None:
-        super().__init__(
-            hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=options.poll_alone
-        )
+        super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=POLL_ALONE)
         self._client = client
-        self._options = options
         self._phones = phones
         self._ledger = ledger
         self._inbox = inbox
         self._webhook = webhook
         self._issues = issues
+        self._late_messages_at: datetime | None = None
         self._phones_at: datetime | None = None
         self._calls_at: datetime | None = None
+        # Of the rows that the last polls listed: the same row again is no news, and need not be parsed.
+        self._seen_rows: set[int] = set()
         self.last_success: datetime | None = None
 
     @callback
-    def take_phones(self, phones: list[Phone] | None, asked_at: datetime) -> None:
-        """Take up what the service lists; None where its list could not be read."""
+    def update_phones(self, phones: list[Phone] | None, asked_at: datetime) -> None:
+        """Update the phones from what the service lists; None where its list could not be read."""
         self._phones_at = asked_at
-        self._phones.take(phones)
+        self._phones.update(phones)
 
     @override
     async def _async_update_data(self) -> None:
         """Pass what was received to the inbox."""
-        self.update_interval = (
-            self._options.poll_beside_webhook if self._webhook.is_proved else self._options.poll_alone
-        )
+        self.update_interval = POLL_BESIDE_WEBHOOK if self._webhook.is_working else POLL_ALONE
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
         try:
             if _is_due(self._phones_at, PHONES_EVERY, now):
-                self.take_phones(await self._list_phones(zone), now)
-            messages = await self._client.received_messages(after=self._ledger.poll_after, zone=zone)
+                self.update_phones(await self._list_phones(zone), now)
+            messages = await self._new_messages(zone, now)
         except SmsMobileApiError as err:
             self._issues.note(err)
             failure = for_entry(err, UpdateFailed)
@@ -98,28 +100,46 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             raise failure from None
         self._issues.note(None)
         self.last_success = dt_util.utcnow()
-        if self._inbox.is_closed:
+        if self._inbox.state is InboxState.CLOSED:
             return
         if self._ledger.is_lost:
             self._inbox.begin_after(messages)
             return
-        new = [message for message in messages if self._inbox.receive(message)]
-        for message in new:
-            self._webhook.polled(message)
-        if self._inbox.is_open:
+        for message in messages:
+            if self._inbox.receive(message):
+                self._webhook.polled(message)
+        if self._inbox.state is InboxState.OPEN:
+            # What is only held has to be listed again if Home Assistant is killed now.
             self._ledger.advance(messages)
-            if new:
-                # There may be many: should we be killed now, none of them is to be fired again.
-                await self._ledger.save()
-        # Else they are only held: should we be killed now, they have to be listed again.
         if _is_due(self._calls_at, CALLS_BESIDE_WEBHOOK if self._webhook.brings_calls else CALLS_ALONE, now):
             self._calls_at = now
             await self._poll_calls(zone)
 
+    async def _new_messages(self, zone: tzinfo, now: datetime) -> list[ReceivedMessage]:
+        """Return the messages that the polls before did not list, oldest first. Raises SmsMobileApiError."""
+        is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
+        after = self._ledger.poll_after(LONG_OVERLAP if is_long else SHORT_OVERLAP)
+        listed: set[int] = set()
+
+        def is_seen(row: Mapping[str, Any]) -> bool:
+            try:
+                fingerprint = hash(tuple(row.items()))
+            except TypeError:
+                return False
+            listed.add(fingerprint)
+            return fingerprint in self._seen_rows
+
+        messages = await self._client.received_messages(after=after, zone=zone, skip=is_seen)
+        if is_long:
+            self._late_messages_at, self._seen_rows = now, listed
+        else:
+            self._seen_rows |= listed
+        return messages
+
     async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
-        """Return the phones. That the key is refused is a reason to stop, that they can't be listed is none."""
+        """Return the phones, None where they can't be listed. Raises an error only where the credentials are refused."""
         try:
-            return await self._client.prove_credentials(zone=zone)
+            return await self._client.verify_credentials(zone=zone)
         except InvalidCredentials, SubscriptionExpired:
             raise
         except SmsMobileApiError as err:
@@ -127,20 +147,18 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             return None
 
     async def _poll_calls(self, zone: tzinfo) -> None:
-        """Pass on the calls that the webhook did not bring. That they can't be listed is no reason to go without messages."""
+        """Pass the calls that the webhook did not bring to the inbox; that they can't be listed is no error of the poll."""
         calls: list[Call] = []
         for direction in Direction:
             try:
                 calls += await self._new_calls(direction, zone)
             except SmsMobileApiError as err:
                 _LOGGER.debug("The %s calls can't be listed: %s", direction, type(err).__name__)
-        if self._inbox.is_closed:
+        if self._inbox.state is InboxState.CLOSED:
             return
-        new = [call for call in sorted(calls, key=lambda call: call.started_at) if self._inbox.receive(call)]
-        for call in new:
-            self._webhook.polled(call)
-        if new:
-            await self._ledger.save()
+        for call in sorted(calls, key=lambda call: call.started_at):
+            if self._inbox.receive(call):
+                self._webhook.polled(call)
 
     async def _new_calls(self, direction: Direction, zone: tzinfo) -> list[Call]:
         """Return the calls down to the first that is known, page by page."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from homeassistant.util import dt as dt_util
 
 from .account import Account
-from .api import Channel, LogEntry, ReceivedMessage, Status
+from .api import Channel, ReceivedMessage, SentLogEntry, Status
 from .numbers import normalise_sender
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,7 +75,7 @@ async def _sent(account: Account, wanted: MessageFilter) -> Iterable[tuple[datet
     ]
 
 
-def _with_report(account: Account, entry: LogEntry) -> LogEntry:
+def _with_report(account: Account, entry: SentLogEntry) -> SentLogEntry:
     """Return the row with what the webhook told of it, where that is more."""
     known = account.reports.find(entry.message_id)
     if entry.status is Status.ACCEPTED and known and known.status in {Status.SENT, Status.FAILED}:
@@ -105,7 +105,7 @@ def _as_received(account: Account, message: ReceivedMessage, sender: str) -> dic
     }
 
 
-def _as_sent(account: Account, entry: LogEntry, recipient: str) -> dict[str, Any]:
+def _as_sent(account: Account, entry: SentLogEntry, recipient: str) -> dict[str, Any]:
     contact = account.contacts.by_number(recipient)
     known = account.reports.find(entry.message_id)
     return {

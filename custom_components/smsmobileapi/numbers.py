@@ -1,4 +1,4 @@
-"""Phone numbers: from any usual form to E.164, and never into a log."""
+"""Phone numbers: parse those that users write, to E.164, and mask those that are shown."""
 
 import re
 from typing import Final
@@ -15,19 +15,19 @@ from phonenumbers import (
 
 from .api import Channel
 
-# The library reads a region's metadata from disk when first asked for it: read it all now, while this module is
-# imported outside of the event loop (0.1 s).
+# The library reads the metadata of a region from disk when it is first needed, which would block the event
+# loop. This module is imported outside of it, so everything is read now (0.1 s).
 phonenumbers.PhoneMetadata.load_all()
 
 _ALLOWED: Final = re.compile(r"[\d ()+./\u2010-\u2015-]*")
 _SHORT_CODE: Final = re.compile(r"\d{3,6}")
-_LONGEST_INTEGER: Final = 10**40
+_INTEGER_LIMIT: Final = 10**40  # Python refuses to convert much larger ones to text
 _LONGEST_NATIONAL: Final = 15  # digits
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
 class InvalidNumber(ValueError):
-    """No number to send to; `code` names what is wrong with it."""
+    """The value is not a number that can be sent to; `code` is the translation key of the reason."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -35,14 +35,14 @@ class InvalidNumber(ValueError):
 
 
 def parse_number(value: str | int, region: str | None, channel: Channel) -> str:
-    """Return a recipient's number as E.164, or a short code as it is.
+    """Return a recipient's number as E.164, or a short code as its digits.
 
-    `region` (ISO 3166, as in Home Assistant's settings) is that of national numbers. An integer is an E.164 number whose
-    plus sign a template has lost. Raises InvalidNumber.
+    National numbers are those of `region` (ISO 3166 code, as in Home Assistant's settings). An integer is an
+    E.164 number that lost its plus sign in a template. Raises InvalidNumber.
     """
-    if isinstance(value, int) and not 0 <= value < _LONGEST_INTEGER:
+    if isinstance(value, int) and not 0 <= value < _INTEGER_LIMIT:
         raise InvalidNumber("number_invalid" if value < 0 else "number_too_long")
-    text = _tidy(str(value))
+    text = _clean(str(value))
     if not text:
         raise InvalidNumber("number_empty")
     if not _ALLOWED.fullmatch(text):
@@ -52,7 +52,7 @@ def parse_number(value: str | int, region: str | None, channel: Channel) -> str:
             raise InvalidNumber("number_short_code")
         return text
     parsed = [_parse(candidate, region) for candidate in _candidates(value, text, region)]
-    number = _best(parsed, is_any_line_fine=isinstance(value, int))
+    number = _choose(parsed, prefer_mobile=not isinstance(value, int))
     if (
         region is None
         and not _is_international(text)
@@ -63,27 +63,34 @@ def parse_number(value: str | int, region: str | None, channel: Channel) -> str:
         )
     if number:
         return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    raise InvalidNumber(_complaint(parsed[0]))
+    raise InvalidNumber(_error_code(parsed[0]))
 
 
 def normalise_sender(value: str, region: str | None) -> str:
-    """Return a sender's number as E.164 where it is one, else (a name, a short code) as it is."""
-    text = _tidy(value)
+    """Return a sender's number as E.164; what is not a number (a name, a short code) is only stripped."""
+    text = _clean(value)
     if not _ALLOWED.fullmatch(text) or _SHORT_CODE.fullmatch(text):
         return value.strip()
-    number = _best([_parse(candidate, region) for candidate in _candidates(text, text, region)])
+    number = _choose([_parse(candidate, region) for candidate in _candidates(text, text, region)])
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if number else value.strip()
 
 
 def mask(number: str) -> str:
-    """Return enough of a number to recognise it by, and no more: `+32…67`. Names stay as they are."""
-    if sum(character.isdigit() for character in number) < 5:
+    """Return a number with most digits left out: `+36…67`, of a short one (a short code) `1…0`.
+
+    A name is returned as it is: a text with letters and fewer than 5 digits.
+    """
+    digits = [character for character in number if character.isdigit()]
+    has_letters = any(character.isalpha() for character in number)
+    if len(digits) < (5 if has_letters else 3):
         return number
+    if len(digits) < 9:
+        return f"{digits[0]}…{digits[-1]}"
     return f"{number[:3]}…{number[-2:]}"
 
 
-def _tidy(text: str) -> str:
-    """Return a number with the digits, signs and blanks that all keyboards have, and without invisible marks."""
+def _clean(text: str) -> str:
+    """Return the text with ASCII digits, plus, minus and single spaces, and without invisible characters."""
     text = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
     characters = [character for character in text if unicodedata.category(character) != "Cf"]
     text = "".join(str(unicodedata.decimal(character, character)) for character in characters)
@@ -95,7 +102,7 @@ def _is_international(text: str) -> bool:
 
 
 def _candidates(value: str | int, text: str, region: str | None) -> list[str]:
-    """Return the readings of a number, likeliest first."""
+    """Return the numbers, international or national, that a text can mean, the likeliest first."""
     text = text.lstrip("( ")
     if text.startswith("00"):
         return [f"+{text[2:]}"]
@@ -110,31 +117,31 @@ def _candidates(value: str | int, text: str, region: str | None) -> list[str]:
 
 
 def _parse(text: str, region: str | None) -> PhoneNumber | int:
-    """Return the number, or the library's error type."""
+    """Return the number that the library parses, or its error type (NumberParseException)."""
     try:
         return phonenumbers.parse(text, region)
     except NumberParseException as err:
         return err.error_type
 
 
-def _best(parsed: list[PhoneNumber | int], *, is_any_line_fine: bool = False) -> PhoneNumber | None:
-    """Return the first number that is in use (of several, one that can have an SMS), else the first of the right length."""
+def _choose(parsed: list[PhoneNumber | int], *, prefer_mobile: bool = True) -> PhoneNumber | None:
+    """Return the first valid number, a mobile one if preferred, else the first that has a possible length."""
     numbers = [number for number in parsed if isinstance(number, PhoneNumber)]
     valid = [number for number in numbers if phonenumbers.is_valid_number(number)]
     mobile = [number for number in valid if phonenumbers.number_type(number) in _MOBILE]
     possible = [number for number in numbers if _possibility(number) == ValidationResult.IS_POSSIBLE]
-    ordered = [*valid, *possible] if is_any_line_fine else [*mobile, *valid, *possible]
+    ordered = [*mobile, *valid, *possible] if prefer_mobile else [*valid, *possible]
     return next(iter(ordered), None)
 
 
 def _possibility(number: PhoneNumber) -> int:
-    """Return the library's ValidationResult."""
+    """Return the library's ValidationResult for the length of the number."""
     reason: int = phonenumbers.is_possible_number_with_reason(number)
     return reason
 
 
-def _complaint(parsed: PhoneNumber | int) -> str:
-    """Return what is wrong with the likeliest reading."""
+def _error_code(parsed: PhoneNumber | int) -> str:
+    """Return the code of InvalidNumber for what `_parse` returned."""
     if isinstance(parsed, PhoneNumber):
         reason = _possibility(parsed)
         if reason in {ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY}:

@@ -21,6 +21,8 @@ class Issue(StrEnum):
     NO_ADDRESS = "no_address"
     PHONE_OFFLINE = "phone_offline"
     SECRET_MISSING = "secret_missing"
+    STORAGE_KEPT_ASIDE = "storage_kept_aside"
+    STORAGE_NOT_WRITTEN = "storage_not_written"
     SUBSCRIPTION_EXPIRED = "subscription_expired"
     UNSIGNED = "unsigned"
     WEBHOOK_MISSES = "webhook_misses"

@@ -1,114 +1,299 @@
-"""The files of an account, in Home Assistant's storage."""
+"""The database of an account: one SQLite file in Home Assistant's storage folder, readable by nobody else.
 
-from collections.abc import Callable, Mapping, Sequence
+Each part of the account keeps its rows in memory, reads them once at start and writes what changes. So memory is always
+complete, and after a fault the whole file can be written anew from it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
+import json
 import logging
 from pathlib import Path
-from typing import Any, Final, override
+import sqlite3
+from threading import Lock
+from typing import Any, Final
 
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
-from homeassistant.util.file import WriteError
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.storage import STORAGE_DIR
 
 from .const import DOMAIN
+from .database_file import (
+    CLEAR,
+    NotOurs,
+    Statement,
+    connect,
+    connect_in_memory,
+    connect_read_only,
+    keep_aside,
+    write_rows,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
-SAVED_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
-_VERSION: Final = 1
+WRITTEN_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
+RETRY_SECONDS: Final = 10
 
 
-class File(StrEnum):
-    """What an account keeps."""
-
-    JOURNAL = "journal"
-    LEDGER = "ledger"
-    LIMITS = "limits"
-    REPORTS = "reports"
-    WEBHOOK = "webhook"
+def state_statement(name: str, state: dict[str, Any]) -> Statement:
+    """Return the statement that writes the few single values of a part, under its name."""
+    return "insert or replace into state (name, value) values (?, ?)", [(name, json.dumps(state))]
 
 
-class AccountStore[DataT: Mapping[str, Any] | Sequence[Any]](Store[DataT]):
-    """One file of an account, whole or not there, readable by nobody else.
+def read_state(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
+    """Return the values of a part; {} where there are none."""
+    row = connection.execute("select value from state where name = ?", (name,)).fetchone()
+    state: dict[str, Any] = json.loads(row[0]) if row else {}
+    return state
 
-    It is serialised outside of the event loop: what it is given must not change any more.
-    """
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, file: File) -> None:
-        super().__init__(
-            hass,
-            _VERSION,
-            f"{DOMAIN}.{entry_id}.{file}",
-            private=True,
-            atomic_writes=True,
-            serialize_in_event_loop=False,
+class StorageError(Exception):
+    """What was to be on disk now is not; it waits in memory and is written later."""
+
+
+class StorageFault(StrEnum):
+    """What can be wrong with the file."""
+
+    KEPT_ASIDE = "storage_kept_aside"
+    NOT_WRITTEN = "storage_not_written"
+
+
+class Database:
+    """The database of one account. No method but `flush` raises; `on_fault` and `on_recovery` are told of faults."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        *,
+        on_fault: Callable[[StorageFault], None],
+        on_recovery: Callable[[StorageFault], None],
+    ) -> None:
+        self._hass = hass
+        self._path = database_path(hass, entry_id)
+        self._on_fault = on_fault
+        self._on_recovery = on_recovery
+        self._connection: sqlite3.Connection | None = None
+        # One thread at a time: a job goes on in the executor also where the task that waits for it is cancelled.
+        self._thread_lock = Lock()
+        self._flush_lock = asyncio.Lock()
+        self._snapshots: list[Callable[[], list[Statement]]] = []
+        self._pending: list[Statement] = []
+        self._is_pending_durable = False
+        self._must_rewrite = False
+        self._is_backup_running = False
+        self._is_closed = False
+        self._timer: CALLBACK_TYPE | None = None
+        self._stop_listening: CALLBACK_TYPE | None = None
+
+    def add_snapshot(self, snapshot: Callable[[], list[Statement]]) -> None:
+        """Have `snapshot` return the statements that write all rows of a part into empty tables, after a fault."""
+        self._snapshots.append(snapshot)
+
+    async def open(self) -> None:
+        """Open the file, or make it. One that can't be used is kept aside; one that can't be written is read only."""
+        self._stop_listening = self._hass.bus.async_listen_once(
+            EVENT_HOMEASSISTANT_FINAL_WRITE, self._home_assistant_stops
         )
-        self._is_due = False
-        self._failure: WriteError | None = None
+        if fault := await self._hass.async_add_executor_job(self._open):
+            self._failed(fault)
 
-    async def load[ReadT](self, read: Callable[[DataT], ReadT]) -> ReadT | None:
-        """Return what `read` makes of the file, None where there is none.
+    async def load[ResultT](self, read: Callable[[sqlite3.Connection], ResultT], default: ResultT) -> ResultT:
+        """Return what `read` makes of the database in the executor, `default` where it can't be read."""
 
-        A file that can't be read is kept aside and counts for none.
-        """
+        def run() -> ResultT:
+            with self._thread_lock:
+                return read(self._connection) if self._connection else default
+
         try:
-            saved = await self.async_load()
-            return None if saved is None else read(saved)
-        except (LookupError, TypeError, ValueError, AttributeError) as err:
-            # Home Assistant itself sees to a file that is no JSON at all.
-            await self.hass.async_add_executor_job(_keep_aside, Path(self.path))
-            _LOGGER.error("A saved file is unreadable (%s) and was kept aside", type(err).__name__)
-            return None
+            return await self._hass.async_add_executor_job(run)
+        except (sqlite3.Error, ValueError, TypeError, LookupError) as err:
+            _LOGGER.error("Saved rows are unreadable (%s)", type(err).__name__)
+            return default
 
-    @override
-    async def async_save(self, data: DataT) -> None:
-        """Write now, which is also what was due."""
-        self._is_due = False
-        await super().async_save(data)
+    async def import_rows(self, statements: list[Statement]) -> bool:
+        """Write rows before the parts of the account are loaded; return whether they are on disk."""
 
-    async def save_or_raise(self, data: DataT) -> None:
-        """Write now. Raises WriteError where that fails, which `async_save` only logs."""
-        self._failure = None
-        await self.async_save(data)
-        if self._failure:
-            raise self._failure
+        def run() -> None:
+            with self._thread_lock:
+                if self._connection:
+                    write_rows(self._connection, statements, durable=True)
 
-    @override
-    async def _async_write_data(self, data: dict[str, Any]) -> None:
         try:
-            await super()._async_write_data(data)
-        except WriteError as err:
-            self._failure = err
-            raise
-
-    async def close(self, last: DataT) -> None:
-        """Write for the last time: what is still under way must not undo what comes after us."""
-        await self.async_save(last)
-        self.make_read_only()
+            await self._hass.async_add_executor_job(run)
+        except sqlite3.Error as err:
+            _LOGGER.error("Rows can't be imported: %s", type(err).__name__)
+            return False
+        return not self._must_rewrite
 
     @callback
-    def save_soon(self, snapshot: Callable[[], DataT]) -> None:
-        """Write what `snapshot` returns within a second of the first call, however many follow.
+    def write(self, statement: Statement, *, durable: bool = False) -> None:
+        """Write within a second, in one transaction with all else that is due; `durable` rows survive a power cut."""
+        if self._is_closed:
+            return
+        self._pending.append(statement)
+        self._is_pending_durable |= durable
+        self._schedule(WRITTEN_WITHIN)
 
-        The delay of `Store` starts anew with each call, so under load it would never write.
-        """
+    async def flush(self) -> None:
+        """Write now what is due. Raises StorageError where that fails; it is tried again by itself."""
+        # A task of its own, as the caller may be cancelled.
+        await asyncio.shield(self._hass.async_create_task(self._flush(), f"{DOMAIN} writes to its database"))
 
-        def take() -> DataT:
-            # First, so that what changes while the snapshot is taken is written the next time.
-            self._is_due = False
-            return snapshot()
+    async def close(self) -> None:
+        """Write what is due and close the file; nothing is written after that."""
+        if self._is_closed:
+            return
+        with suppress(StorageError):
+            await self.flush()
+        self._is_closed = True
+        self._cancel_timer()
+        if self._stop_listening:
+            self._stop_listening()
+        await self._hass.async_add_executor_job(self._close)
 
-        if not self._is_due:
-            self._is_due = True
-            self.async_delay_save(take, SAVED_WITHIN)
+    async def _home_assistant_stops(self, _event: Event) -> None:
+        self._stop_listening = None
+        await self.close()
+
+    async def begin_backup(self) -> None:
+        """Leave the file itself as it is from now on, so that a copy is whole: what is written goes to its log."""
+        await self._set_backup(True)
+
+    async def end_backup(self) -> None:
+        """Let SQLite move what is in its log to the file again."""
+        await self._set_backup(False)
+
+    # Writing.
+
+    async def _flush(self) -> None:
+        async with self._flush_lock:
+            self._cancel_timer()
+            statements, self._pending = self._pending, []
+            durable, self._is_pending_durable = self._is_pending_durable, False
+            if self._must_rewrite:
+                clear: list[Statement] = [(sql, [()]) for sql in CLEAR.values()]
+                statements = [*clear, *(part for snapshot in self._snapshots for part in snapshot())]
+            if not statements:
+                return
+            try:
+                fault = await self._hass.async_add_executor_job(self._write, statements, durable)
+            except (NotOurs, sqlite3.Error, OSError) as err:
+                _LOGGER.debug("The database can't be written: %s", type(err).__name__)
+                self._failed(StorageFault.NOT_WRITTEN)
+                raise StorageError from None
+            if fault:
+                self._failed(fault)
+            if self._must_rewrite:
+                self._must_rewrite = False
+                self._on_recovery(StorageFault.NOT_WRITTEN)
+
+    @callback
+    def _failed(self, fault: StorageFault) -> None:
+        self._on_fault(fault)
+        if fault is StorageFault.NOT_WRITTEN:
+            self._must_rewrite = True
+            self._schedule(RETRY_SECONDS)
+
+    @callback
+    def _schedule(self, seconds: float) -> None:
+        if self._timer is None and not self._is_closed:
+            job = HassJob(self._flush_due, cancel_on_shutdown=False)
+            self._timer = async_call_later(self._hass, seconds, job)
+
+    async def _flush_due(self, _now: Any) -> None:
+        self._timer = None
+        with suppress(StorageError):
+            await self._flush()
+
+    @callback
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer()
+            self._timer = None
+
+    # In the executor.
+
+    def _open(self) -> StorageFault | None:
+        with self._thread_lock:
+            try:
+                self._connection = connect(self._path)
+            except NotOurs as err:
+                _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
+            except (sqlite3.Error, OSError) as err:
+                _LOGGER.debug("The database can't be opened: %s", type(err).__name__)
+                self._connection = connect_read_only(self._path) or connect_in_memory()
+                return StorageFault.NOT_WRITTEN
+            else:
+                return None
+            try:
+                keep_aside(self._path)
+                self._connection = connect(self._path)
+            except (NotOurs, sqlite3.Error, OSError) as err:
+                _LOGGER.debug("No database can be made: %s", type(err).__name__)
+                self._connection = connect_in_memory()
+                return StorageFault.NOT_WRITTEN
+            return StorageFault.KEPT_ASIDE
+
+    def _write(self, statements: list[Statement], durable: bool) -> StorageFault | None:
+        fault = None
+        with self._thread_lock:
+            if self._must_rewrite or self._connection is None:
+                # The fault may have been one of the file's: begin with what is there now.
+                self._drop_connection()
+                try:
+                    self._connection = connect(self._path)
+                except NotOurs as err:
+                    _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
+                    keep_aside(self._path)
+                    self._connection = connect(self._path)
+                    fault = StorageFault.KEPT_ASIDE
+                self._apply_backup()
+            write_rows(self._connection, statements, durable=durable)
+        return fault
+
+    def _close(self) -> None:
+        with self._thread_lock:
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        if self._connection:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    async def _set_backup(self, is_running: bool) -> None:
+        def run() -> None:
+            with self._thread_lock, suppress(sqlite3.Error):
+                self._is_backup_running = is_running
+                if is_running and self._connection:
+                    self._connection.execute("pragma wal_checkpoint(truncate)")
+                self._apply_backup()
+
+        await self._hass.async_add_executor_job(run)
+
+    def _apply_backup(self) -> None:
+        if self._connection:
+            pages = 0 if self._is_backup_running else 1000
+            self._connection.execute(f"pragma wal_autocheckpoint={pages}")
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._is_backup_running)
 
 
-def _keep_aside(path: Path) -> None:
-    path.rename(path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}"))
+def database_path(hass: HomeAssistant, entry_id: str) -> Path:
+    """Return where the database of an account is."""
+    return Path(hass.config.path(STORAGE_DIR, f"{DOMAIN}.{entry_id}.db"))
 
 
 async def async_remove_files(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete all that an account kept."""
-    for file in File:
-        await AccountStore[Any](hass, entry_id, file).async_remove()
+    """Delete all that an account kept, also what was kept aside."""
+
+    def remove() -> None:
+        folder = Path(hass.config.path(STORAGE_DIR))
+        for path in folder.glob(f"{DOMAIN}.{entry_id}.*"):
+            with suppress(OSError):
+                path.unlink()
+
+    await hass.async_add_executor_job(remove)

@@ -1,7 +1,9 @@
-"""A client against the simulator, and a server that answers with whatever a test wants where that is not enough."""
+"""Clients of the simulator, and of a server that answers with any bytes where the simulator is not enough."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 import logging
 from pathlib import Path
 
@@ -19,10 +21,7 @@ from simulator import Account, Simulator
 from tests.conftest import KEY
 
 from .secrecy import CLIENT_ID, CLIENT_SECRET, assert_no_secret
-from .wire import Wire
-
-type Impatient = Callable[..., AbstractContextManager[None]]
-type FailureOf = Callable[[Awaitable[object]], Awaitable[SmsMobileApiError]]
+from .server import Server
 
 
 @pytest.fixture(autouse=True)
@@ -30,89 +29,97 @@ def _surroundings(socket_enabled: None) -> None:
     """Let tests talk over 127.0.0.1; there is no Home Assistant here."""
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
+class Bench:
+    """The simulator, a server that answers with any bytes, and clients of both: with a key, and with tokens (OAuth2)."""
 
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        simulator: Simulator,
+        account: Account,
+        server: Server,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        self.session, self.simulator, self.account, self.server = session, simulator, account, server
+        self.client = SmsMobileApiClient(session, ApiKey(KEY), simulator.url)
+        self.server_client = SmsMobileApiClient(session, ApiKey(KEY), server.url)
+        account.client_id, account.client_secret = CLIENT_ID, CLIENT_SECRET
+        self.credentials = ClientCredentials(CLIENT_ID, CLIENT_SECRET)
+        self.oauth_client = SmsMobileApiClient(session, self.credentials, simulator.url)
+        self.oauth_server_client = self.new_oauth_client()
+        self._monkeypatch = monkeypatch
+        self._caplog = caplog
+        caplog.set_level(logging.DEBUG)
 
-@pytest.fixture
-def client(session: aiohttp.ClientSession, simulator: Simulator) -> SmsMobileApiClient:
-    """A client of the simulator."""
-    return SmsMobileApiClient(session, ApiKey(KEY), simulator.url)
+    def new_oauth_client(self) -> SmsMobileApiClient:
+        """Return a client of the server that has no token yet."""
+        return SmsMobileApiClient(self.session, ClientCredentials(CLIENT_ID, CLIENT_SECRET), self.server.url)
 
+    async def error_of(self, request: Awaitable[object]) -> SmsMobileApiError:
+        """Return the error of a request that has to fail, after a check that it and the logs show no secret."""
+        with pytest.raises(SmsMobileApiError) as caught:
+            await request
+        assert_no_secret(caught.value, self._caplog.records)
+        self._caplog.clear()
+        return caught.value
 
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    async with Wire() as wire:
-        yield wire
-
-
-@pytest.fixture
-def wired(session: aiohttp.ClientSession, wire: Wire) -> SmsMobileApiClient:
-    """A client of the wire."""
-    return SmsMobileApiClient(session, ApiKey(KEY), wire.url)
-
-
-@pytest.fixture
-def credentials() -> ClientCredentials:
-    """An OAuth2 client."""
-    return ClientCredentials(CLIENT_ID, CLIENT_SECRET)
-
-
-@pytest.fixture
-def oauth_client(
-    session: aiohttp.ClientSession,
-    simulator: Simulator,
-    service_account: Account,
-    credentials: ClientCredentials,
-) -> SmsMobileApiClient:
-    """A client of the simulator, with tokens."""
-    service_account.client_id, service_account.client_secret = CLIENT_ID, CLIENT_SECRET
-    return SmsMobileApiClient(session, credentials, simulator.url)
-
-
-@pytest.fixture
-def oauth_wired(
-    session: aiohttp.ClientSession, wire: Wire, credentials: ClientCredentials
-) -> SmsMobileApiClient:
-    """A client of the wire, with tokens."""
-    return SmsMobileApiClient(session, credentials, wire.url)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Impatient:
-    """Let requests time out at once within its context; a busy machine still has all the time for the others."""
+    async def fails(
+        self, outcome: type[SmsMobileApiError] | None, request: Awaitable[object], about: object = None
+    ) -> None:
+        """Check that a request raises exactly this error; `about` says which row of a table it is."""
+        assert type(await self.error_of(request)) is outcome, about
 
     @contextmanager
-    def impatient(connect: float | None = None) -> Iterator[None]:
-        with monkeypatch.context() as patch:
+    def short_timeout(self, connect: float | None = None) -> Iterator[None]:
+        """Let requests time out at once within this context; on a busy machine all others have the usual time."""
+        with self._monkeypatch.context() as patch:
             total = 0.2 if connect is None else 30
             patch.setattr(module, "TIMEOUT", aiohttp.ClientTimeout(total=total, connect=connect))
             yield
 
-    return impatient
-
 
 @pytest.fixture
-def failure_of(caplog: pytest.LogCaptureFixture) -> FailureOf:
-    """Return the error of a request that has to fail, once it is clear that nothing secret is in it or in a log."""
-    caplog.set_level(logging.DEBUG)
-
-    async def failure_of(request: Awaitable[object]) -> SmsMobileApiError:
-        with pytest.raises(SmsMobileApiError) as caught:
-            await request
-        assert_no_secret(caught.value, caplog.records)
-        return caught.value
-
-    return failure_of
+async def bench(
+    simulator: Simulator,
+    service_account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> AsyncIterator[Bench]:
+    """What the tests of this package need."""
+    async with aiohttp.ClientSession() as session, Server() as server:
+        yield Bench(session, simulator, service_account, server, monkeypatch, caplog)
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key, in one file."""
-    from .certificates import self_signed  # cryptography takes a while to import
+    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
+    # cryptography takes a while to import.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
 
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
     path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(self_signed("127.0.0.1"))
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
     return path

@@ -1,4 +1,4 @@
-"""What must not get out, and the check that it did not."""
+"""The secrets of the tests, and the check that an error or a log shows none of them."""
 
 from collections.abc import Iterable, Iterator
 import logging
@@ -12,7 +12,7 @@ NUMBER = "+36301234567"
 BARE = NUMBER.removeprefix("+")
 # No port and no address in memory looks like this.
 CODE = "82q53"
-TEXT = f"Zoé, the front door opens with {CODE} & a smile"
+TEXT = f"Zoé, the front gate opens with {CODE} & a smile"
 CLIENT_ID = "client-51c07"
 CLIENT_SECRET = "s3cr3t/5e+41=f0"
 TOKEN = "t0k3n.9d-27~e1"
@@ -34,29 +34,29 @@ SECRETS = (
     quote_plus(TEXT),
     ascii(TEXT)[1:-1],
 )
-# What the other end writes about us is its own business.
+# The logs of the other end of the connection.
 _OTHER_END = ("simulator", "aiohttp.access", "aiohttp.server", "aiohttp.web")
 
 
 def secrets_in(text: str) -> list[str]:
-    """Return the secrets that a text gives away."""
+    """Return the secrets that are in a text."""
     return [secret for secret in SECRETS if secret in text]
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Iterate over an error and all that hangs on it, what `from None` hides included."""
-    waiting: list[BaseException | None] = [error]
+    """Iterate over an error, its causes and its contexts, also those that `from None` hides."""
+    todo: list[BaseException | None] = [error]
     seen: set[int] = set()
-    while waiting:
-        link = waiting.pop()
+    while todo:
+        link = todo.pop()
         if link is not None and id(link) not in seen:
             seen.add(id(link))
             yield link
-            waiting += [link.__cause__, link.__context__]
+            todo += [link.__cause__, link.__context__]
 
 
 def logged(records: Iterable[logging.LogRecord]) -> Iterator[str]:
-    """Iterate over all that our end logged, tracebacks and unformatted arguments included."""
+    """Iterate over all that our side logged, tracebacks and unformatted arguments included."""
     formatter = logging.Formatter()
     for record in records:
         if not record.name.startswith(_OTHER_END):
@@ -64,9 +64,9 @@ def logged(records: Iterable[logging.LogRecord]) -> Iterator[str]:
 
 
 def assert_no_secret(error: BaseException, records: Iterable[logging.LogRecord]) -> None:
-    """Check that neither the error, nor what it hangs on, nor a log gives a secret away."""
+    """Check that the error, its causes and contexts, and the logs show no secret."""
     for link in chain(error):
-        # aiohttp's errors hold the URL with the key in it, shown or not: none may hang on ours.
+        # aiohttp's errors hold the URL with the key in it, shown or not: none may be the context of ours.
         assert isinstance(link, SmsMobileApiError), type(link)
         for text in (str(link), repr(link), repr(link.args), repr(link.placeholders), repr(vars(link))):
             assert not secrets_in(text), text

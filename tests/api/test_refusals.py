@@ -1,11 +1,11 @@
-"""The service's two dialects of no, and what of its reasons may be passed on."""
+"""How the service refuses, in its two formats, and the reasons that are passed on: they repeat nothing of what we sent."""
 
-import contextlib
-from datetime import UTC
-import math
-from typing import Any, get_args
+from collections.abc import Callable
+import html
+import re
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
-import aiohttp
 import pytest
 
 from custom_components.smsmobileapi.api import (
@@ -13,29 +13,26 @@ from custom_components.smsmobileapi.api import (
     Channel,
     InvalidCredentials,
     OutcomeUnknown,
-    OutgoingMessage,
     PhoneOffline,
     RateLimited,
     Refused,
+    SendRequest,
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
     UnexpectedAnswer,
 )
-from simulator import Account, Simulator
-from simulator.account import Dialect, State
-from simulator.dresses import ErrorDress
+from simulator.account import CHOICES
+from tests.conftest import KEY
 
-from .conftest import FailureOf
-from .methods import METHODS, OTHERS
-from .secrecy import NUMBER, TEXT
-from .wire import Wire
+from .conftest import Bench
+from .methods import METHODS, SMS, WHATSAPP, each, poll, send
+from .secrecy import BARE, CODE, NUMBER, SID, TEXT, secrets_in
 
-DIALECTS = get_args(Dialect.__value__)
-ERROR_DRESSES = get_args(ErrorDress.__value__)
-
-# state of the account → prove, poll, send. An unknown key has no messages, and no error either.
-STATES: dict[State, tuple[type[SmsMobileApiError] | None, ...]] = {
+FORMATS: Final[dict[str, Any]] = dict(CHOICES)
+MEDIA: Final = "https://home.example.net/api/smsmobileapi/media/Zk3-9f_a1QvW77?size=small"
+# State of the account → what each method raises. An unknown key has no messages, and no error either.
+STATES: Final[dict[Any, tuple[type[SmsMobileApiError] | None, ...]]] = {
     "good": (None, None, None),
     "unknown": (InvalidCredentials, None, InvalidCredentials),
     "expired": (SubscriptionExpired, SubscriptionExpired, SubscriptionExpired),
@@ -44,123 +41,65 @@ STATES: dict[State, tuple[type[SmsMobileApiError] | None, ...]] = {
 
 
 class TestStates:
-    @pytest.mark.parametrize("dress", ERROR_DRESSES)
-    @pytest.mark.parametrize("dialect", DIALECTS)
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("dialect", FORMATS["dialect"])
     @pytest.mark.parametrize("state", STATES)
-    async def test_every_state_in_both_dialects(
-        self,
-        client: SmsMobileApiClient,
-        service_account: Account,
-        failure_of: FailureOf,
-        state: State,
-        dialect: Dialect,
-        dress: ErrorDress,
-        method: str,
-    ) -> None:
-        service_account.state, service_account.dialect, service_account.error_dress = state, dialect, dress
-        service_account.retry_after = 17
-        prove, poll, send = STATES[state]
-        expected = {"prove": prove, "poll": poll, "sms": send, "whatsapp": send}[method]
-        if expected is None:
-            await METHODS[method](client)
-            return
-        error = await failure_of(METHODS[method](client))
-        assert type(error) is expected
-        if isinstance(error, RateLimited):
-            assert error.retry_after == 17
-            assert error.placeholders == {"seconds": "17"}
-        assert not service_account.sent
+    async def test_each_state_in_both_formats(self, bench: Bench, state: Any, dialect: Any) -> None:
+        bench.account.state, bench.account.dialect = state, dialect
+        bench.account.retry_after = 17
+        verify, polled, sent = STATES[state]
+        for bench.account.error_dress in FORMATS["error_dress"]:
+            for method, outcome in (("verify", verify), ("poll", polled), ("sms", sent), ("whatsapp", sent)):
+                if outcome is None:
+                    await METHODS[method](bench.client)
+                    continue
+                error = await bench.error_of(METHODS[method](bench.client))
+                assert type(error) is outcome, (bench.account.error_dress, method)
+                if isinstance(error, RateLimited):
+                    assert (error.retry_after, error.placeholders) == (17, {"seconds": "17"})
+        assert bool(bench.account.sent) is (state == "good")
+        bench.simulator.dialect = dialect
+        unknown = SmsMobileApiClient(bench.session, ApiKey("another"), bench.simulator.url)
+        for method in ("verify", "sms", "whatsapp"):
+            await bench.fails(InvalidCredentials, METHODS[method](unknown))
 
-    @pytest.mark.parametrize("dialect", DIALECTS)
-    @pytest.mark.parametrize("method", ["prove", "sms", "whatsapp"])
-    async def test_a_key_that_no_account_has(
-        self,
-        session: aiohttp.ClientSession,
-        simulator: Simulator,
-        failure_of: FailureOf,
-        dialect: Dialect,
-        method: str,
-    ) -> None:
-        simulator.dialect = dialect
-        client = SmsMobileApiClient(session, ApiKey("another"), simulator.url)
-        assert type(await failure_of(METHODS[method](client))) is InvalidCredentials
-
-    @pytest.mark.parametrize("method", METHODS)
-    async def test_the_pace(
-        self, client: SmsMobileApiClient, service_account: Account, failure_of: FailureOf, method: str
-    ) -> None:
-        service_account.requests_per_minute = 1
-        await METHODS[method](client)
-        error = await failure_of(METHODS[method](client))
+    async def test_too_many_requests(self, bench: Bench) -> None:
+        bench.account.requests_per_minute = 1
+        await poll(bench.client)
+        error = await bench.error_of(send(bench.client))
         assert isinstance(error, RateLimited)
         assert 1 <= error.retry_after <= 60
 
-    @pytest.mark.parametrize("dress", ERROR_DRESSES)
-    @pytest.mark.parametrize("channel", Channel)
-    async def test_no_phone_is_online(
-        self,
-        client: SmsMobileApiClient,
-        service_account: Account,
-        failure_of: FailureOf,
-        channel: Channel,
-        dress: ErrorDress,
-    ) -> None:
+    async def test_no_phone_is_online_and_a_message_that_is_not_accepted(self, bench: Bench) -> None:
         """However the error is written (API.md: a number, a numeric string or a word)."""
-        service_account.error_dress = dress
-        service_account.phones[0].online = False
-        error = await failure_of(
-            client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=channel))
-        )
-        assert type(error) is PhoneOffline
-        assert error.code == "phone_offline"
-        assert not service_account.sent
-
-    @pytest.mark.parametrize("dress", ERROR_DRESSES)
-    @pytest.mark.parametrize("sent", ["0", "no"])
-    async def test_a_message_that_is_not_accepted(
-        self,
-        client: SmsMobileApiClient,
-        service_account: Account,
-        failure_of: FailureOf,
-        dress: ErrorDress,
-        sent: Any,
-    ) -> None:
-        service_account.error_dress, service_account.refused_sent = dress, sent
-        service_account.whatsapp_numbers = set()
-        error = await failure_of(
-            client.send_message(OutgoingMessage(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP))
-        )
-        assert type(error) is Refused
-        assert error.reason == str(error) == "number is not on WhatsApp"
-        assert error.placeholders == {"reason": "number is not on WhatsApp"}
+        for bench.account.error_dress in FORMATS["error_dress"]:
+            bench.account.phones[0].online, bench.account.whatsapp_numbers = False, None
+            for message in (SMS, WHATSAPP):
+                error = await bench.error_of(bench.client.send_message(message))
+                assert (type(error), error.code) == (PhoneOffline, "phone_offline")
+            bench.account.phones[0].online = True
+            bench.account.whatsapp_numbers = set()
+            for bench.account.refused_sent in FORMATS["refused_sent"]:
+                error = await bench.error_of(bench.client.send_message(WHATSAPP))
+                assert type(error) is Refused
+                assert error.reason == str(error) == "number is not on WhatsApp"
+                assert error.placeholders == {"reason": "number is not on WhatsApp"}
+        assert not bench.account.sent
 
 
 # The answer to a send → its error.
-ANSWERS: list[tuple[int, Any, type[SmsMobileApiError]]] = [
-    (200, {"result": {"error": 1}}, InvalidCredentials),
-    (200, {"result": {"error": "1"}}, InvalidCredentials),
-    (200, {"result": {"error": " 1 "}}, InvalidCredentials),
+ANSWERS: Final[list[tuple[int, Any, type[SmsMobileApiError]]]] = [
+    *((200, {"result": {"error": error}}, InvalidCredentials) for error in (1, "1", " 1 ")),
     (200, {"result": {"error": 2}}, PhoneOffline),
     (200, {"result": {"error": "2", "note": "mobile is not connected"}}, PhoneOffline),
     (200, {"result": {"error": "subscription_expire"}}, SubscriptionExpired),
     (200, {"result": {"error": "Subscription_Expire"}}, SubscriptionExpired),
     (200, {"result": {"error": 3, "note": "no"}}, Refused),
     (200, {"result": {"error": "weird"}}, Refused),
-    (200, {"result": {"error": 0, "sent": "0", "note": "no"}}, Refused),
-    (200, {"result": {"error": 0, "sent": 0}}, Refused),
-    (200, {"result": {"error": 0, "sent": False}}, Refused),
-    (200, {"result": {"error": 0, "sent": "No"}}, Refused),
+    *((200, {"result": {"error": 0, "sent": sent}}, Refused) for sent in ("0", 0, False, "No")),
     (200, {"result": {"sent": "0", "note": None}}, Refused),
-    (200, {"result": {"error": 0, "sent": "0", "note": "mobile is not connected"}}, PhoneOffline),
-    (200, {"result": {"error": "phone_not_connected"}}, PhoneOffline),
     (200, {"result": {"error": 0, "sent": "0", "note": "mobile is not connected to WhatsApp"}}, Refused),
     (200, {"success": True, "sent": "0"}, Refused),
-    # An error may be an object.
-    (400, {"error": {"code": "invalid_apikey", "message": "no"}}, InvalidCredentials),
-    (400, {"error": {"message": "no credit"}}, Refused),
-    (400, {"error": ["no credit"]}, Refused),
-    # Not accepted stays that when there is an id.
+    # A message that is not accepted stays that where there is an id.
     (200, {"result": {"error": 0, "sent": "0", "id": "c319d3b35e8f"}}, Refused),
     (200, {"success": False, "error": "api_expired"}, SubscriptionExpired),
     (200, {"success": False, "error": "invalid_apikey"}, InvalidCredentials),
@@ -172,118 +111,138 @@ ANSWERS: list[tuple[int, Any, type[SmsMobileApiError]]] = [
     (403, {"result": {"error": "subscription_expire"}}, SubscriptionExpired),
     (400, {"success": False, "error": "bad_recipient"}, Refused),
     (422, {"error": "bad_recipient"}, Refused),
+    *((400, {"error": error}, Refused) for error in (["no credit"], {"message": "no credit"})),
     (400, {}, UnexpectedAnswer),
     (429, {"success": False, "error": "invalid_apikey"}, RateLimited),
     (500, {"success": False, "error": "server_error", "detail": "…"}, OutcomeUnknown),
-    # What 5xx says beside is worth more than the number.
+    # A known word counts more than the status.
     (500, {"success": False, "error": "api_expired"}, SubscriptionExpired),
-    # Accepted, but which one? Looking it up is the caller's business.
-    (200, {"result": {"error": 0, "sent": "1"}}, OutcomeUnknown),
-    (200, {"result": {"error": 0, "sent": "1", "id": None}}, OutcomeUnknown),
-    (200, {"result": {"error": 0, "sent": "1", "id": " "}}, OutcomeUnknown),
-    (200, {"result": {"error": 0, "sent": "1", "id": True}}, OutcomeUnknown),
-    (200, {"result": {"error": 0, "sent": "1", "id": ["a"]}}, OutcomeUnknown),
-    (200, {"result": {}}, OutcomeUnknown),
-    (200, {"result": []}, OutcomeUnknown),
-    (200, {"result": "ok"}, OutcomeUnknown),
-    (200, {"success": True}, OutcomeUnknown),
-    (200, {}, OutcomeUnknown),
-    (200, [], UnexpectedAnswer),
-    (200, "ok", UnexpectedAnswer),
+    # Accepted, but under which id? The caller looks it up.
+    *(
+        (200, {"result": {"error": 0, "sent": "1", "id": i}}, OutcomeUnknown)
+        for i in (None, " ", True, ["a"])
+    ),
+    *((200, {"result": result}, OutcomeUnknown) for result in each({}, [], "ok", {"error": 0, "sent": "1"})),
+    *((200, answer, OutcomeUnknown) for answer in each({"success": True}, {})),
+    *((200, answer, UnexpectedAnswer) for answer in each([], "ok")),
 ]
 
 
-@pytest.mark.parametrize(("status", "answer", "expected"), ANSWERS)
-async def test_the_answer_to_a_send(
-    wire: Wire,
-    wired: SmsMobileApiClient,
-    failure_of: FailureOf,
-    status: int,
-    answer: Any,
-    expected: type[SmsMobileApiError],
-) -> None:
-    wire.say(answer, status=status)
-    assert type(await failure_of(METHODS["sms"](wired))) is expected
+async def test_each_answer_to_a_send(bench: Bench) -> None:
+    for status, answer, outcome in ANSWERS:
+        bench.server.answer(answer, status=status)
+        await bench.fails(outcome, send(bench.server_client), (status, answer))
 
 
-async def test_a_note_of_a_message_that_was_taken_is_no_refusal(
-    wire: Wire, wired: SmsMobileApiClient
-) -> None:
-    """It is sent once the phone is back: whoever takes it for refused sends it twice."""
-    note = "mobile is offline, will be sent later"
-    wire.say({"result": {"error": 0, "sent": "1", "id": "c319d3b35e8f", "note": note}})
-    await METHODS["sms"](wired)
+async def test_how_long_to_wait(bench: Bench) -> None:
+    """The poll waits that long: one odd header must not end it for ever."""
+    for header, seconds in (
+        *(("0", 0), ("1", 1), ("120", 120), (None, 60), ("", 60), ("-5", 60), ("1.5", 60), ("soon", 60)),
+        *(
+            ("inf", 60),
+            ("1e9", 60),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", 60),
+            ("9" * 400, 3600),
+            ("9" * 11, 3600),
+        ),
+    ):
+        bench.server.answer({}, status=429, headers={} if header is None else {"Retry-After": header})
+        error = await bench.error_of(poll(bench.server_client))
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == seconds, header
 
 
-async def test_the_reason_within_an_error_is_passed_on(
-    wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf
-) -> None:
-    wire.say({"error": {"code": 17, "message": "no credit"}}, status=400)
-    assert str(await failure_of(METHODS["sms"](wired))) == "no credit"
+class TestReasons:
+    """The service's note is passed on to the user, without what we had sent."""
 
+    # The places in which a refusal has its reason.
+    PLACES: Final[dict[str, Callable[[str], Any]]] = {
+        "note": lambda words: {"result": {"error": 0, "sent": "0", "note": words}},
+        "note of an error": lambda words: {"result": {"error": 7, "note": words}},
+        "message": lambda words: {"success": False, "error": "bad", "message": words},
+        "detail": lambda words: {"success": False, "error": "bad", "detail": words},
+        "word": lambda words: {"success": False, "error": words},
+        "word of a result": lambda words: {"result": {"error": words}},
+    }
 
-@pytest.mark.parametrize("nested", [b"[" * 60_000 + b"]" * 60_000, b'{"a":' * 60_000 + b"1" + b"}" * 60_000])
-@pytest.mark.parametrize(
-    "frame",
-    [
-        b'{"error": %b}',
-        b'{"result": %b}',
-        b'{"success": true, "items": %b}',
-        b'{"connected_now": %b, "items": [{"sid": 1}]}',
-        b'{"rows": [{"number": 1, "duration_sec": %b}]}',
-    ],
-)
-@pytest.mark.parametrize("method", [*METHODS, *OTHERS])
-async def test_no_depth_is_too_deep(
-    wire: Wire, wired: SmsMobileApiClient, method: str, frame: bytes, nested: bytes
-) -> None:
-    """As deep as the parser goes: what reads the answer must not be the one to fail."""
-    wire.say(frame % nested)
-    with contextlib.suppress(SmsMobileApiError):
-        await (METHODS | OTHERS)[method](wired)
+    async def reason(self, bench: Bench, words: Any, **sent: Any) -> str:
+        """Return what is passed on of a note, after `error_of` has checked it for secrets."""
+        bench.server.answer({"result": {"error": 0, "sent": "0", "note": words}})
+        message = {"recipient": NUMBER, "text": TEXT, "channel": Channel.SMS, **sent}
+        error = await bench.error_of(bench.server_client.send_message(SendRequest(**message)))
+        assert type(error) is Refused
+        return error.reason
 
+    @pytest.mark.parametrize("place", PLACES)
+    async def test_no_reason_repeats_what_we_sent(self, bench: Bench, place: str) -> None:
+        for words in (
+            *(
+                f"{NUMBER} is no mobile number",
+                f"{BARE} is no mobile number",
+                f"00{BARE} is no mobile number",
+            ),
+            *(f"key {KEY} may not send", f"not allowed: {TEXT}", f"{KEY}{NUMBER}{TEXT}"),
+            *(f"{'x' * 195}{NUMBER}", f"{'x' * 195}{KEY}", f"{'x' * 195}{TEXT}"),
+        ):
+            for message in (SMS, WHATSAPP):
+                bench.server.answer(self.PLACES[place](words))
+                error = await bench.error_of(bench.server_client.send_message(message))
+                assert isinstance(error, Refused)
+                assert "…" in error.reason, words
+                # The beginning of a secret at the end is still a part of one.
+                assert not any(error.reason.endswith(secret[:4]) for secret in (KEY, NUMBER, BARE, TEXT))
+        bench.server.answer(self.PLACES[place](f"GET /?apikey={KEY}&limit=1"))
+        await bench.error_of(METHODS["verify"](bench.server_client))
+        # Half a character or a NUL in it would break Home Assistant's answer to the frontend.
+        bench.server.answer(self.PLACES[place]("half \ud83d and \0"))
+        error = await bench.error_of(send(bench.server_client))
+        assert isinstance(error, Refused)
+        assert "\0" not in error.reason and error.reason.encode().startswith(b"half")
 
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0),
-        ("1", 1),
-        ("120", 120),
-        (None, 60),
-        ("", 60),
-        ("-5", 60),
-        ("1.5", 60),
-        ("soon", 60),
-        ("inf", 60),
-        ("1e9", 60),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", 60),
-    ],
-)
-async def test_how_long_to_wait(
-    wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf, header: str | None, seconds: float
-) -> None:
-    wire.say({}, status=429, headers={} if header is None else {"Retry-After": header})
-    error = await failure_of(METHODS["poll"](wired))
-    assert isinstance(error, RateLimited)
-    assert error.retry_after == seconds
+    async def test_no_reason_repeats_it_in_another_form(self, bench: Bench) -> None:
+        """A service that repeats a number or a text often writes it in another way."""
+        for number in (
+            *("+36 30 123 4567", "+36-30-123-4567", "(+36) 30/1234567", "06 30 123 4567", "0301234567"),
+        ):
+            words = f"{number} is no mobile number"
+            reason = await self.reason(bench, words)
+            assert "1234567" not in re.sub(r"\D", "", reason), number
+        for text in (
+            *(f"{TEXT[:30]}...", TEXT.upper(), html.escape(TEXT), TEXT.replace(" ", "  ")),
+            *(
+                TEXT.replace("é", "e"),
+                TEXT.replace("é", "?"),
+                ascii(TEXT)[1:-1],
+                quote(TEXT),
+                quote_plus(TEXT),
+            ),
+        ):
+            reason = await self.reason(bench, f"not allowed: {text}")
+            assert "front gate" not in reason.lower().replace("  ", " "), text
+            assert CODE not in reason.lower(), text
+        reason = await self.reason(bench, f"not allowed: The code is {CODE}", text=f"The code is {CODE}\nBye")
+        assert CODE not in reason
 
+    async def test_no_reason_repeats_the_address_of_the_media_or_the_phone(self, bench: Bench) -> None:
+        """The address gives access to the picture."""
+        path = MEDIA.removeprefix("https://home.example.net")
+        for words in (
+            *(f"cannot load {MEDIA}", f"cannot load home.example.net{path}", f"cannot load {path}"),
+            *(f"no file {path.rpartition('/')[2]}", "cannot reach home.example.net", f"no phone {SID}"),
+        ):
+            reason = await self.reason(bench, words, media_url=MEDIA, phone=SID)
+            assert not any(part in reason for part in ("Zk3", "home.example.net", SID)), words
+            assert reason.startswith(words[:7])
 
-@pytest.mark.parametrize("header", ["9" * 400, "9" * 11], ids=len)
-async def test_no_wait_is_forever(
-    wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf, header: str
-) -> None:
-    """The poll waits as long as it is told: one odd header must not end it."""
-    wire.say({}, status=429, headers={"Retry-After": header})
-    error = await failure_of(METHODS["poll"](wired))
-    assert isinstance(error, RateLimited)
-    assert math.isfinite(error.retry_after)
-    assert error.retry_after <= 24 * 60 * 60
+    async def test_what_we_did_not_send_is_passed_on(self, bench: Bench) -> None:
+        for words in ("credit used up", "número inválido", "nicht möglich 😀"):
+            assert await self.reason(bench, words) == words
+        # A short text must not make the reason unreadable.
+        assert await self.reason(bench, "no credit", text="no") == "no credit"
+        assert len(await self.reason(bench, "bad " * 100_000)) <= 200
+        for note in each(None, "", "  ", [], {}, ["a"], True):
+            assert await self.reason(bench, note) == "no reason given", note
 
-
-async def test_a_quiet_refusal_of_a_poll_is_an_error(
-    wire: Wire, wired: SmsMobileApiClient, failure_of: FailureOf
-) -> None:
-    """An ended subscription must not look like a quiet day."""
-    wire.say({"result": {"error": "subscription_expire", "sms": []}})
-    error = await failure_of(wired.received_messages(after=None, zone=UTC))
-    assert type(error) is SubscriptionExpired
+    def test_the_secrets_are_found(self) -> None:
+        """Otherwise the tests above would show nothing."""
+        assert secrets_in(f"{NUMBER} {KEY} {TEXT}")

@@ -188,12 +188,12 @@ def wrong_key(simulator: Simulator, account: Account) -> dict[str, Any]:
 
 
 def wrong_key_in_the_other_dialect(simulator: Simulator, account: Account) -> dict[str, Any]:
-    simulator.dialect = "result"
+    simulator.refusal_format = "result"
     return {"api_key": "wrong"}
 
 
 def wrong_key_and_no_phones(simulator: Simulator, account: Account) -> dict[str, Any]:
-    simulator.vague_phone_list = True
+    simulator.empty_phone_list = True
     return {"api_key": "wrong"}
 
 
@@ -208,7 +208,7 @@ def another_key(key: str) -> Spoil:
 def in_state(state: str, dialect: str = "status") -> Spoil:
     def spoil(simulator: Simulator, account: Account) -> dict[str, Any]:
         account.state = state  # type: ignore[assignment]  # checked by the account
-        account.dialect = dialect  # type: ignore[assignment]  # checked by the account
+        account.refusal_format = dialect  # type: ignore[assignment]  # checked by the account
         return {}
 
     return spoil

@@ -120,9 +120,9 @@ def instead(**entered: Any) -> Spoil:
     return lambda simulator, account: entered
 
 
-def dressed(token_dress: str) -> Spoil:
+def dressed(token_format: str) -> Spoil:
     def spoil(simulator: Simulator, account: Account) -> dict[str, Any]:
-        account.token_dress = token_dress  # type: ignore[assignment]  # checked by the account
+        account.token_format = token_format  # type: ignore[assignment]  # checked by the account
         return {}
 
     return spoil

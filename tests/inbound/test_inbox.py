@@ -114,7 +114,7 @@ async def test_the_past_that_is_polled_is_bounded(
 # Once.
 
 
-@pytest.mark.parametrize("time_dress", ["seconds", "milliseconds", "compact", "naive", "iso"])
+@pytest.mark.parametrize("time_format", ["seconds", "milliseconds", "compact", "naive", "iso"])
 async def test_webhook_and_poll_bring_one_message(
     home: HomeAssistant,
     account: SmsMobileApiConfigEntry,
@@ -122,9 +122,9 @@ async def test_webhook_and_poll_bring_one_message(
     service_account: Account,
     received: Received,
     hass_client_no_auth: ClientSessionGenerator,
-    time_dress: Any,
+    time_format: Any,
 ) -> None:
-    service_account.time_dress = time_dress
+    service_account.time_format = time_format
     client = await hass_client_no_auth()
     service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
     row = service_account.receive(number=ANNA, message="hi")

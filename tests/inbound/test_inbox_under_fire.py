@@ -366,7 +366,11 @@ async def test_a_reload_before_the_start_loses_nothing(
     home.set_state(CoreState.starting)
     assert await home.config_entries.async_setup(account.entry_id)
     await settle(home)
-    await post(client, account, event("whatsapp.received", whatsapp("WhatsApp", received_at="")))
+    await post(
+        client,
+        account,
+        event("whatsapp.received", whatsapp("WhatsApp", received_at=dt_util.utcnow().isoformat())),
+    )
     await start_up(home, account)
     await started(home)
     assert texts(received) == ["in the first days", "in the last days", "WhatsApp"]

@@ -20,7 +20,6 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.smsmobileapi import ledger as ledger_module
 from custom_components.smsmobileapi.api import (
     Call,
     Direction,
@@ -33,13 +32,14 @@ from custom_components.smsmobileapi.api import (
 from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL, EVENT_MESSAGE_RECEIVED
 from custom_components.smsmobileapi.contacts import Contacts
 from custom_components.smsmobileapi.coordinator import PollCoordinator
+from custom_components.smsmobileapi.inbound import ledger as ledger_module
 from custom_components.smsmobileapi.inbound.inbox import Inbox
 from custom_components.smsmobileapi.inbound.ledger import History, Ledger, history_of, message_keys
 from custom_components.smsmobileapi.options import Options
 from custom_components.smsmobileapi.phones import Phones
 from custom_components.smsmobileapi.repairs import Issues
 from simulator import Account, ReceivedSms, call_data, sms_data
-from simulator.phones import incoming_calls, missed_calls, outgoing_calls
+from simulator.calls import incoming_calls, missed_calls, outgoing_calls
 from simulator.receiving import received_sms
 from simulator.records import Call as MadeCall
 from simulator.webhooks import v1_body
@@ -85,7 +85,7 @@ class Service:
         rows = answer["data" if direction is Direction.MISSED else "rows"]
         return [Call.from_api(row, direction=direction, zone=zone, arrived=now) for row in rows]
 
-    async def prove_credentials(self, *, zone: Any) -> list[Phone]:
+    async def verify_credentials(self, *, zone: Any) -> list[Phone]:
         """Know the account."""
         return []
 

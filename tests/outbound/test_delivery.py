@@ -20,8 +20,8 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.smsmobileapi import delivery
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.outbound import delivery
 from simulator import Account, Fault, SentMessage, Simulator
 
 from ..conftest import KEY, settle
@@ -412,9 +412,9 @@ TIMES: dict[str, Callable[[SentMessage], Options]] = {
 
 def dress_log(monkeypatch: pytest.MonkeyPatch, written: Callable[[SentMessage], Options]) -> None:
     """Have the log write times in another way."""
-    from simulator import sending
+    from simulator import sent_log
 
-    plain = sending._row
+    plain = sent_log.log_row
 
     def row(service_account: Account, sent: SentMessage) -> Options:
         kept = plain(service_account, sent)
@@ -422,7 +422,7 @@ def dress_log(monkeypatch: pytest.MonkeyPatch, written: Callable[[SentMessage], 
             del kept[name]
         return {**kept, **written(sent)}
 
-    monkeypatch.setattr(sending, "_row", row)
+    monkeypatch.setattr(sent_log, "log_row", row)
 
 
 @pytest.mark.parametrize("when", ["2026-01-15 10:00:00+00:00", "2026-07-15 23:59:58+00:00"])
@@ -460,9 +460,9 @@ async def test_a_message_is_found_however_the_log_writes_its_number(
     dress: Any,
     is_searchable: bool,
 ) -> None:
-    service_account.number_dress = dress
+    service_account.number_format = dress
     if not is_searchable:
-        monkeypatch.setattr("simulator.sending._matches", lambda *_: False)
+        monkeypatch.setattr("simulator.sent_log.matches_keyword", lambda *_: False)
     text = "Two lines\r\nand  *signs*: ő 🚰 &amp; 100 %"
     for kind in ("drop_after", "drop_before", "drop_after"):
         simulator.fault("/sendsms/", kind)
@@ -493,9 +493,9 @@ async def test_a_log_in_which_nothing_can_be_read_can_not_tell(
     name: str,
 ) -> None:
     """The names of the fields are a guess: where it is wrong, nothing is sent again on the strength of it."""
-    from simulator import sending
+    from simulator import sent_log
 
-    plain = sending._row
+    plain = sent_log.log_row
 
     def row(service_account: Account, sent: SentMessage) -> Options:
         fields = plain(service_account, sent)
@@ -503,7 +503,7 @@ async def test_a_log_in_which_nothing_can_be_read_can_not_tell(
         return {f"the_{key}" if key == name else key: value for key, value in fields.items()}
 
     await send(home)
-    monkeypatch.setattr(sending, "_row", row)
+    monkeypatch.setattr(sent_log, "log_row", row)
     simulator.fault("/sendsms/", first)
     assert await send_in_vain(home) == MAYBE_SENT
     assert requests(service_account) == 2
@@ -557,7 +557,7 @@ async def test_the_same_text_to_numbers_that_end_alike(
     home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the network's code differs: neither is taken for the other, even if the service does not search."""
-    monkeypatch.setattr("simulator.sending._matches", lambda *_: True)
+    monkeypatch.setattr("simulator.sent_log.matches_keyword", lambda *_: True)
     both = [ANNA, "+36701234567"]
     simulator.fault("/sendsms/", "drop_before")
     simulator.fault("/sendsms/", "drop_after")
@@ -630,7 +630,7 @@ async def test_of_a_thousand_of_which_each_tenth_times_out_exactly_a_thousand_ar
             return None
         return Fault(endpoint=path, kind="drop_after" if number % 20 else "hang_after", seconds=6 * PATIENCE)
 
-    monkeypatch.setattr(simulator.faults, "take", each_tenth)
+    monkeypatch.setattr(simulator.faults, "pop", each_tenth)
     everybody = [f"+36301{number:06}" for number in range(500)]
     # Everybody gets the same text twice: that is wanted.
     first, again = await asyncio.gather(send(home, everybody), send(home, everybody))
@@ -708,7 +708,7 @@ async def test_a_refused_key_is_asked_for_once(
 async def test_an_ended_subscription_is_shown_until_a_message_goes_again(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, dialect: Any
 ) -> None:
-    service_account.state, service_account.dialect = "expired", dialect
+    service_account.state, service_account.refusal_format = "expired", dialect
     assert await send_in_vain(home) == "subscription_expired"
     assert await send_in_vain(home) == "subscription_expired"
     assert issues(home) == {"subscription_expired"}
@@ -722,7 +722,7 @@ async def test_an_ended_subscription_is_shown_until_a_message_goes_again(
 async def test_an_ended_subscription_is_shown_until_a_poll_goes_again(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, dialect: Any
 ) -> None:
-    service_account.state, service_account.dialect = "expired", dialect
+    service_account.state, service_account.refusal_format = "expired", dialect
     await account.runtime_data.coordinator.async_refresh()
     assert issues(home) == {"subscription_expired"}
     service_account.state = "good"
@@ -738,7 +738,7 @@ async def test_an_ended_subscription_is_shown_until_the_account_is_set_up(
     service_account: Account,
     dialect: Any,
 ) -> None:
-    service_account.state, service_account.dialect = "expired", dialect
+    service_account.state, service_account.refusal_format = "expired", dialect
     await home.config_entries.async_reload(account.entry_id)
     assert account.state is ConfigEntryState.SETUP_RETRY
     assert issues(home) == {"subscription_expired"}

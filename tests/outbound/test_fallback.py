@@ -240,7 +240,7 @@ async def test_it_is_sent_as_was_wished_but_for_what_sms_does_not_have(
     hooked.phones.append(Phone(sid="phone-2", label="Kitchen"))
     await account.runtime_data.coordinator.async_refresh()
     account.runtime_data.coordinator.take_phones(
-        await account.runtime_data.client.prove_credentials(zone=dt_util.get_default_time_zone())
+        await account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
     )
     await send_and_fail(
         home,
@@ -739,7 +739,7 @@ async def test_many_fall_back_each_once(
 
     await send(home, everybody, **ELSE_SMS)
     await happens(is_told)
-    await simulator.reported()
+    await simulator.wait_for_reports()
     await settle(home)
     assert sorted(statuses(told)) == [("sms", "sent")] * 15 + [FAILED] * 15
     sms = [sent for sent in hooked.sent if sent.channel == "sms"]

@@ -230,7 +230,7 @@ async def test_a_refused_send_raises(
     dialect: Any,
     key: str,
 ) -> None:
-    service_account.state, service_account.dialect = state, dialect
+    service_account.state, service_account.refusal_format = state, dialect
     service_account.retry_after = 3600
     with pytest.raises(HomeAssistantError) as caught:
         await send(home, recipients="Anna")

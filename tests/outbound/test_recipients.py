@@ -96,7 +96,7 @@ async def test_whoever_is_no_contact_gets_it_from_the_accounts(
 async def test_by_every_channel(
     home: HomeAssistant, two_phones: Account, account: SmsMobileApiConfigEntry, channel: str
 ) -> None:
-    two_phones.check_dress = "vague"
+    two_phones.check_format = "vague"
     two_phones.whatsapp_numbers = set()
     if channel == "whatsapp_else_sms":
         await send(home, channel=channel, phone="Kitchen", sim=2)

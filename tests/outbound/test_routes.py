@@ -39,7 +39,7 @@ BY_WHATSAPP = {
 
 def refuse_whatsapp(service_account: Account) -> None:
     """Refuse to send by WhatsApp, without having said so when asked."""
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     is_on_whatsapp(service_account)
 
 

@@ -18,7 +18,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.outbound.media import MAX_BYTES, async_media_links
+from custom_components.smsmobileapi.outbound.media import MAX_BYTES
+from custom_components.smsmobileapi.outbound.media_links import async_media_links
 from simulator import Account, Simulator
 
 from ..conftest import EXTERNAL_URL, add_contact
@@ -108,7 +109,7 @@ async def test_an_sms_in_the_place_of_a_refused_whatsapp_message_is_sent_later_t
     service_account: Account,
 ) -> None:
     freezer.move_to(NOON)
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     is_on_whatsapp(service_account)
     await send(home, send_at="2026-01-15 18:00:00", channel="whatsapp_else_sms")
     assert went_by(service_account) == ["sms"]
@@ -281,7 +282,7 @@ MEDIA: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("media", MEDIA)
-async def test_what_home_assistant_has_is_fetched_once_and_then_gone(
+async def test_what_home_assistant_has_is_fetched_by_its_link(
     home: HomeAssistant,
     somebody: Client,
     account: SmsMobileApiConfigEntry,
@@ -290,9 +291,7 @@ async def test_what_home_assistant_has_is_fetched_once_and_then_gone(
 ) -> None:
     await send(home, channel="whatsapp", **media)
     (link,) = links_of(service_account)
-    assert await fetch(somebody, link) == PICTURE
-    assert await fetch(somebody, link) == HTTPStatus.NOT_FOUND
-    assert async_media_links(home).held_bytes == 0
+    assert [await fetch(somebody, link) for _ in range(2)] == [PICTURE, PICTURE]
 
 
 async def test_each_recipient_has_a_link_and_only_the_whatsapp_message_has_it(
@@ -380,7 +379,7 @@ async def test_what_may_have_been_taken_keeps_its_link(
 async def test_where_whatsapp_refuses_the_sms_goes_without_and_the_link_is_dead(
     home: HomeAssistant, somebody: Client, account: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     is_on_whatsapp(service_account)
     (row,) = await send(home, channel="whatsapp_else_sms", camera="camera.front_door")
     assert (row["channel"], "url_media" in service_account.sent[0].fields) == ("sms", False)
@@ -581,4 +580,3 @@ async def test_two_that_send_pictures_at_once_do_not_disturb_each_other(
     links = links_of(service_account)
     assert len({*links}) == 3
     assert [await fetch(somebody, link) for link in links] == [PICTURE] * 3
-    assert [await fetch(somebody, link) for link in links] == [HTTPStatus.NOT_FOUND] * 3

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.api import Channel, OutgoingMessage
+from custom_components.smsmobileapi.api import Channel, SendRequest
 from custom_components.smsmobileapi.outbound.delivery import _is_text, _likeness
 from simulator import Account, SentMessage, Simulator, sending
 
@@ -322,8 +322,8 @@ links = st.sampled_from(
 blanks = st.text(" \t\r\n\u00a0\u2028", min_size=1, max_size=3)
 
 
-def outgoing(text: str, *, short_links: bool = False, encrypt: bool = False) -> OutgoingMessage:
-    return OutgoingMessage(
+def outgoing(text: str, *, short_links: bool = False, encrypt: bool = False) -> SendRequest:
+    return SendRequest(
         recipient=ANNA, text=text, channel=Channel.SMS, short_links=short_links, encrypt=encrypt
     )
 

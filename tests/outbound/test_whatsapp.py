@@ -16,7 +16,7 @@ from ..conftest import add_contact
 from .sending import ANNA, BELA, CECIL, CHECK, act, is_on_whatsapp, requests, send, set_options, went_by
 
 ELSE_SMS = {"channel": "whatsapp_else_sms"}
-DRESSES = CHOICES["check_dress"]
+DRESSES = CHOICES["check_format"]
 
 
 @pytest.mark.usefixtures("account")
@@ -24,7 +24,7 @@ DRESSES = CHOICES["check_dress"]
 async def test_each_number_goes_where_it_is_however_the_service_says_so(
     home: HomeAssistant, service_account: Account, dress: Any
 ) -> None:
-    service_account.check_dress = dress
+    service_account.check_format = dress
     is_on_whatsapp(service_account, ANNA)
     rows = await send(home, [ANNA, BELA], **ELSE_SMS)
     assert [(row["recipient"], row["channel"]) for row in rows] == [(ANNA, "whatsapp"), (BELA, "sms")]
@@ -36,7 +36,7 @@ async def test_each_number_goes_where_it_is_however_the_service_says_so(
 async def test_an_answer_that_tells_nothing_is_not_asked_for_again_and_again(
     home: HomeAssistant, service_account: Account
 ) -> None:
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     for _ in range(3):
         await send(home, **ELSE_SMS)
     assert went_by(service_account) == ["whatsapp"] * 3

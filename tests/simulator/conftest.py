@@ -1,7 +1,8 @@
-"""A simulator per test, a client that talks to it over HTTP, and a receiver for its webhooks."""
+"""A simulator for each test, a client for its API, and a server that receives its webhooks."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+import json
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -11,6 +12,9 @@ from simulator import Account, Simulator
 
 KEY = "key-of-anna"
 NUMBER = "+36301234567"
+BARE = NUMBER.removeprefix("+")
+# 2026-01-20 09:15:00.250 UTC, 10:15 in Budapest.
+AT = 1768900500.25
 
 
 @dataclass(slots=True)
@@ -20,9 +24,15 @@ class Answer:
     json: Any
     headers: dict[str, str]
 
+    @property
+    def error(self) -> tuple[int, str]:
+        """The status and the error of a documented refusal."""
+        assert self.json.get("success") is False and set(self.json) <= {"success", "error", "detail"}
+        return self.status, self.json["error"]
+
 
 class Api:
-    """A client with a key that answers in plain values."""
+    """A client that returns answers as plain values."""
 
     def __init__(self, session: ClientSession, key: str) -> None:
         self.session = session
@@ -31,12 +41,12 @@ class Api:
     async def ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, /, **fields: str
     ) -> Answer:
-        """Ask with exactly these fields."""
+        """Request with exactly these fields."""
         where = {"data": fields} if method == "POST" else {"params": fields}
         async with self.session.request(method, path, headers=headers, **where) as response:  # type: ignore[arg-type] # either is right
             text = await response.text()
-            json = await response.json() if response.content_type == "application/json" and text else None
-            return Answer(response.status, text, json, dict(response.headers))
+            body = await response.json() if response.content_type == "application/json" and text else None
+            return Answer(response.status, text, body, dict(response.headers))
 
     async def get(self, path: str, **fields: str) -> Answer:
         return await self.ask("GET", path, **{"apikey": self.key, **fields})
@@ -46,6 +56,16 @@ class Api:
 
     async def send(self, **fields: str) -> Answer:
         return await self.post("/sendsms/", **{"recipients": NUMBER, "message": "hello", **fields})
+
+    async def bearer(self) -> dict[str, str]:
+        """Return the header with a new token for the account's client credentials."""
+        credentials = {
+            "grant_type": "client_credentials",
+            "client_id": "anna",
+            "client_secret": "sesame",
+        }
+        answer = await self.ask("POST", "/oauth2/token", **credentials)
+        return {"Authorization": f"Bearer {answer.json['access_token']}"}
 
     async def control(self, method: str, path: str, **arguments: Any) -> Answer:
         where = {"json": arguments} if method == "POST" else {"params": arguments}
@@ -57,12 +77,21 @@ class Api:
 
 @dataclass(slots=True)
 class Receiver:
-    """Whoever gets the webhooks: what came, and the status it answers with."""
+    """A server for webhooks: what it received, and the status that it answers."""
 
     url: str = ""
     status: int = 200
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[Any]:
+        return [json.loads(body) for body in self.bodies]
+
+
+@dataclass(slots=True)
+class Clock:
+    now: float = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +107,7 @@ async def sim() -> AsyncGenerator[Simulator]:
 
 @pytest.fixture
 def account(sim: Simulator) -> Account:
-    return sim.add_account(KEY)
+    return sim.add_account(KEY, client_id="anna", client_secret="sesame")
 
 
 @pytest.fixture
@@ -88,19 +117,28 @@ async def api(sim: Simulator) -> AsyncGenerator[Api]:
 
 
 @pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that only the test moves."""
+    clock = Clock()
+
+    monkeypatch.setattr("time.time", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
 async def receiver(account: Account) -> AsyncGenerator[Receiver]:
-    got = Receiver()
+    received = Receiver()
 
     async def handle(request: web.Request) -> web.Response:
-        got.bodies.append(await request.read())
-        got.headers.append(dict(request.headers))
-        return web.Response(status=got.status, headers={"Location": "/elsewhere"})
+        received.bodies.append(await request.read())
+        received.headers.append(dict(request.headers))
+        return web.Response(status=received.status, headers={"Location": "/elsewhere"})
 
     app = web.Application()
     app.router.add_post("/hook", handle)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    account.webhook_url = got.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield got
+    account.webhook_url = received.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield received
     await runner.cleanup()

@@ -1,13 +1,10 @@
-"""The control side: what it does is what the Python API does, and it says clearly what is wrong."""
+"""The control API: its commands do what the Python API does, and explain wrong arguments."""
 
-import json
 from typing import Any
-
-import pytest
 
 from simulator import Account, Simulator
 from simulator.commands import SETTINGS
-from simulator.control import CONTROLS
+from simulator.control import COMMANDS
 
 from .conftest import KEY, NUMBER, Api, Receiver
 
@@ -15,7 +12,7 @@ from .conftest import KEY, NUMBER, Api, Receiver
 async def test_the_overview_lists_every_call(api: Api) -> None:
     calls = (await api.control("GET", "")).json
     assert [(call["method"], call["path"]) for call in calls] == [
-        (call.method, call.path) for call in CONTROLS
+        (call.method, call.path) for call in COMMANDS
     ]
     assert all(call["does"].endswith(".") for call in calls)
     (receive,) = [call for call in calls if call["path"] == "/_control/receive"]
@@ -42,43 +39,40 @@ async def test_accounts(api: Api, sim: Simulator) -> None:
     assert not sim.accounts
 
 
-@pytest.mark.parametrize(
-    ("path", "arguments", "error"),
-    [
-        ("accounts", {}, "missing: key"),
-        ("accounts", {"key": 5}, "key must be text"),
-        ("accounts", {"key": KEY, "colour": "red"}, "unknown: colour"),
-        ("accounts", {"key": KEY, "retry_after": 1, "state": "gone"}, "state must be one of good"),
-        ("accounts", {"key": KEY, "time_zone": "Middle/Earth"}, "no time zone"),
-        ("accounts", {"key": KEY, "time_zone": "../etc/passwd"}, ""),
-        ("accounts", {"key": KEY, "retry_after": True}, "retry_after must be a whole number"),
-        ("accounts", {"key": KEY, "trial": 1}, "trial must be true or false"),
-        ("receive", {"key": "x", "number": "1", "message": "x"}, "no account has the key 'x'"),
-        ("receive", {"key": KEY, "number": "1"}, "missing: message"),
-        ("receive", {"key": KEY, "number": "1", "message": "x", "version": "v3"}, "version"),
-        ("receive", {"key": KEY, "number": "1", "message": "x", "channel": "fax"}, "channel"),
-        ("receive", {"key": KEY, "number": "1", "message": "x", "deliver": True}, "no webhook_url"),
-        ("sent", {"key": KEY, "guid": "x"}, "no sent message"),
-        ("faults", {"endpoint": "/sendsms", "kind": "cut"}, "no endpoint"),
-        ("faults", {"endpoint": "*", "kind": "explode"}, "kind must be one of"),
-        ("faults", {"endpoint": "*", "kind": "cut", "count": 1.5}, "count must be a whole number"),
-        ("calls", {"key": KEY, "direction": "up", "number": "1"}, "direction"),
-        ("events", {"key": KEY, "type": "x", "data": []}, "data must be an object"),
-        ("events", {"key": KEY, "type": "x", "data": {}}, "no webhook_url"),
-        ("phones", {"key": KEY, "sid": "x", "battery": "full"}, "battery must be a whole number"),
-    ],
-)
-async def test_wrong_arguments(
-    api: Api, account: Account, path: str, arguments: dict[str, Any], error: str
-) -> None:
-    answer = await api.control("POST", path, **arguments)
-    assert answer.status == 400 and error in answer.json["error"]
-    assert (
-        not account.received and not account.calls and len(account.phones) == 1 and account.retry_after == 30
-    )
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("accounts", {}, "missing: key"),
+    ("accounts", {"key": 5}, "key must be text"),
+    ("accounts", {"key": KEY, "colour": "red"}, "unknown: colour"),
+    ("accounts", {"key": KEY, "retry_after": 1, "state": "gone"}, "state must be one of good"),
+    ("accounts", {"key": KEY, "time_zone": "Middle/Earth"}, "no time zone"),
+    ("accounts", {"key": KEY, "time_zone": "../etc/passwd"}, ""),
+    ("accounts", {"key": KEY, "retry_after": True}, "retry_after must be an integer"),
+    ("accounts", {"key": KEY, "trial": 1}, "trial must be true or false"),
+    ("receive", {"key": "x", "number": "1", "message": "x"}, "no account has the key 'x'"),
+    ("receive", {"key": KEY, "number": "1"}, "missing: message"),
+    ("receive", {"key": KEY, "number": "1", "message": "x", "version": "v3"}, "version"),
+    ("receive", {"key": KEY, "number": "1", "message": "x", "channel": "fax"}, "channel"),
+    ("receive", {"key": KEY, "number": "1", "message": "x", "deliver": True}, "no webhook_url"),
+    ("sent", {"key": KEY, "guid": "x"}, "no sent message"),
+    ("faults", {"endpoint": "/sendsms", "kind": "cut"}, "no endpoint"),
+    ("faults", {"endpoint": "*", "kind": "explode"}, "kind must be one of"),
+    ("faults", {"endpoint": "*", "kind": "cut", "count": 1.5}, "count must be an integer"),
+    ("calls", {"key": KEY, "direction": "up", "number": "1"}, "direction"),
+    ("events", {"key": KEY, "type": "x", "data": []}, "data must be an object"),
+    ("events", {"key": KEY, "type": "x", "data": {}}, "no webhook_url"),
+    ("phones", {"key": KEY, "sid": "x", "battery": "full"}, "battery must be an integer"),
+]
 
 
-async def test_what_is_no_object(api: Api) -> None:
+async def test_wrong_arguments(api: Api, account: Account) -> None:
+    for path, arguments, error in WRONG:
+        answer = await api.control("POST", path, **arguments)
+        assert answer.status == 400 and error in answer.json["error"], (path, arguments)
+    assert not account.received and not account.calls and not account.events
+    assert len(account.phones) == 1 and account.retry_after == 30
+
+
+async def test_arguments_that_are_no_object(api: Api) -> None:
     for body in ("{", "[]", '"x"', "null"):
         async with api.session.post("/_control/reset", data=body) as response:
             assert response.status == 400 and "error" in await response.json()
@@ -93,43 +87,41 @@ async def test_receive(api: Api, account: Account, receiver: Receiver) -> None:
     assert answer.json == {"guid": "one", "delivered_status": None}
     assert (account.received[0].timestamp, receiver.bodies) == (1000, [])
     assert (await api.control("POST", "receive", **sms, deliver=True)).json["delivered_status"] == 200
-    assert json.loads(receiver.bodies[0])["guid"] == account.received[1].guid
+    assert receiver.events[0]["guid"] == account.received[1].guid
     receiver.status = 202
     answer = await api.control("POST", "receive", **sms, deliver=True, version="v2")
     assert answer.json == {"guid": account.received[2].guid, "delivered_status": 202}
-    assert json.loads(receiver.bodies[1])["data"]["guid"] == account.received[2].guid
-    await api.control("POST", "receive", **sms, deliver=True, channel="whatsapp")
-    assert json.loads(receiver.bodies[2])["type"] == "whatsapp.received"
-    assert len(account.whatsapp) == 1 and len(account.received) == 3
+    assert receiver.events[1]["data"]["guid"] == account.received[2].guid
+    for channel, event_type in (("whatsapp", "whatsapp.received"), ("voice", "whatsapp.voice.transcribed")):
+        await api.control("POST", "receive", **sms, deliver=True, channel=channel)
+        assert receiver.events[-1]["type"] == event_type
+    assert len(account.whatsapp) == 2 and len(account.received) == 3
+    answer = await api.control("POST", "typed", **sms, deliver=True)
+    assert answer.json == {"guid": account.typed[0].guid, "delivered_status": 202}
+    assert receiver.events[-1]["type"] == "sms.mobile.sent"
 
 
-async def test_sent_and_its_fate(api: Api, account: Account, receiver: Receiver) -> None:
+async def test_sent(api: Api, account: Account, receiver: Receiver) -> None:
     guid = (await api.send(extra="x")).json["result"]["id"]
     (sent,) = (await api.control("GET", "sent", key=KEY)).json
     assert sent["fields"] == {"apikey": KEY, "recipients": NUMBER, "message": "hello", "extra": "x"}
     assert (sent["guid"], sent["channel"], sent["status"]) == (guid, "sms", "sent")
     assert sent["scheduled"] is None and sent["due"] == sent["at"]
+    due = int(sent["at"]) + 3600
+    await api.send(schedule_timestamp=str(due))
+    scheduled = (await api.control("GET", "sent", key=KEY)).json[1]
+    assert (scheduled["scheduled"], scheduled["due"], scheduled["status"]) == (due, due, "accepted")
+    account.sent.pop()
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error="NO_SERVICE", deliver=True)
     assert (answer.json["status"], answer.json["delivered_status"]) == ("failed", 200)
-    event = json.loads(receiver.bodies[0])
+    event = receiver.events[0]
     assert event["type"] == "sms.failed" and event["data"]["error"] == "NO_SERVICE"
     (row,) = (await api.get("/log/sent/sms/")).json["result"]["sms"]
     assert row["send_from_mobile_erreur"] == "NO_SERVICE"
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error_api="refused")
     assert (answer.json["error"], answer.json["error_api"]) == ("NO_SERVICE", "refused")
     await api.control("POST", "sent", key=KEY, guid=guid, error="", error_api="", deliver=True)
-    assert json.loads(receiver.bodies[1])["type"] == "sms.mobile.sent"
-
-
-async def test_what_is_scheduled(api: Api, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_800_000_000
-    monkeypatch.setattr("time.time", lambda: float(now))
-    await api.send(schedule_timestamp=str(now + 60))
-    (sent,) = (await api.control("GET", "sent", key=KEY)).json
-    assert (sent["scheduled"], sent["due"], sent["status"]) == (now + 60, now + 60, "accepted")
-    now += 60
-    (sent,) = (await api.control("GET", "sent", key=KEY)).json
-    assert sent["status"] == "sent"
+    assert receiver.events[1]["type"] == "sms.sent"
 
 
 async def test_requests(api: Api, sim: Simulator, account: Account) -> None:
@@ -180,7 +172,7 @@ async def test_calls_and_events(api: Api, account: Account, receiver: Receiver) 
         "POST", "calls", key=KEY, direction="incoming", number=NUMBER, duration=9, deliver=True
     )
     assert answer.json == {"guid": account.calls[0].guid, "delivered_status": 200}
-    event = json.loads(receiver.bodies[0])
+    event = receiver.events[0]
     assert event["type"] == "call.incoming" and event["data"]["duration_seconds"] == 9
     answer = await api.control("POST", "calls", key=KEY, direction="missed", number=NUMBER)
     assert answer.json["delivered_status"] is None
@@ -190,8 +182,25 @@ async def test_calls_and_events(api: Api, account: Account, receiver: Receiver) 
     assert answer.json == {"event_id": "e", "delivered_status": 200}
     assert receiver.headers[1]["X-SMSMobileAPI-Timestamp"] == "9"
     answer = await api.control("POST", "events", key=KEY, type="email.sent", data={}, secret=None)
-    assert json.loads(receiver.bodies[2])["id"] == answer.json["event_id"]
+    assert receiver.events[2]["id"] == answer.json["event_id"]
     assert "X-SMSMobileAPI-Signature" not in receiver.headers[2]
+
+
+async def test_redelivery_and_pause(api: Api, account: Account, receiver: Receiver) -> None:
+    settings = {"pause_after_failures": 1, "next_webhook_secret": "n", "empty_log_error": 1}
+    await api.control("POST", "accounts", key=KEY, **settings)
+    receiver.status = 500
+    posted = await api.control("POST", "events", key=KEY, type="sms.received", omit=["data.from", "id"])
+    event_id = posted.json["event_id"]
+    assert "from" not in receiver.events[0]["data"] and "id" not in receiver.events[0]
+    assert "X-SMSMobileAPI-Signature-Next" in receiver.headers[0]
+    receiver.status = 200
+    assert (await api.control("POST", "redeliver", key=KEY)).json == {"delivered_statuses": [0]}
+    shown = await api.control("POST", "accounts", key=KEY, webhook_paused=False)
+    assert shown.json["events_count"] == 1 and shown.json["webhook_paused"] is False
+    assert (await api.control("POST", "redeliver", key=KEY)).json == {"delivered_statuses": [200]}
+    (event,) = (await api.control("GET", "events", key=KEY)).json
+    assert event == {"event_id": event_id, "type": "sms.received", "statuses": [500, 200]}
 
 
 async def test_reset(api: Api, sim: Simulator, account: Account) -> None:

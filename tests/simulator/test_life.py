@@ -1,5 +1,6 @@
-"""Starting and stopping, in the process and as a process."""
+"""Starting and stopping, from Python and as a program; the order of imports."""
 
+import ast
 import asyncio
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -72,7 +73,7 @@ async def process(*arguments: str) -> AsyncGenerator[Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_as_a_process(number: signal.Signals) -> None:
+async def test_as_a_program(number: signal.Signals) -> None:
     async with process("--port", "0", "--apikey", "anna", "--apikey", "bela") as running:
         assert running.stdout is not None and running.stderr is not None
         line = (await asyncio.wait_for(running.stdout.readline(), 10)).decode()
@@ -82,7 +83,7 @@ async def test_as_a_process(number: signal.Signals) -> None:
             for key in ("anna", "bela"):
                 assert (await Api(session, key).send()).json["result"]["sent"] == "1"
             assert (await Api(session, "demo-key").send()).status == 403
-            # A request that hangs does not hold it back.
+            # A request without an answer does not delay the end.
             await Api(session, "anna").control(
                 "POST", "faults", endpoint="/getsms/", kind="delay", seconds=30
             )
@@ -94,7 +95,7 @@ async def test_as_a_process(number: signal.Signals) -> None:
         assert (running.returncode, out, err) == (0, b"", b"")
 
 
-async def test_a_process_says_why_not() -> None:
+async def test_a_program_explains_why_it_does_not_start() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -102,3 +103,36 @@ async def test_a_process_says_why_not() -> None:
             out, err = await asyncio.wait_for(running.communicate(), 10)
     assert (running.returncode, out) == (1, b"")
     assert err.startswith(b"cannot listen on 127.0.0.1:") and err.count(b"\n") == 1
+
+
+# From the command line down to the plain records; modules of one row do not import each other.
+LAYERS = (
+    {"__main__", "__init__"},
+    {"simulator"},
+    {"control"},
+    {"commands"},
+    {"service", "arguments"},
+    {"dispatcher", "faults", "access"},
+    {"sending", "sent_log", "receiving", "phones", "calls", "notifications", "whatsapp"},
+    {"parameters", "webhooks", "events"},
+    {"account"},
+    {"formats"},
+    {"records"},
+)
+
+
+def test_imports_go_down_only() -> None:
+    """Also those in functions and under TYPE_CHECKING."""
+    modules = {path.stem: path for path in (ROOT / "simulator").glob("*.py")}
+    assert {module for layer in LAYERS for module in layer} == {*modules}
+    for position, layer in enumerate(LAYERS):
+        below = {module for lower in LAYERS[position + 1 :] for module in lower}
+        for module in layer:
+            for node in ast.walk(ast.parse(modules[module].read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.level:
+                    names = {node.module} if node.module else {alias.name for alias in node.names}
+                    assert names <= below, (module, names)
+                elif isinstance(node, ast.Import):
+                    assert not any(alias.name.startswith("simulator") for alias in node.names), module
+                elif isinstance(node, ast.ImportFrom):
+                    assert not (node.module or "").startswith("simulator"), module

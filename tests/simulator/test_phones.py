@@ -1,4 +1,4 @@
-"""Phones, calls, push notifications, and who is on WhatsApp."""
+"""Phones, calls and push notifications."""
 
 from datetime import UTC, datetime
 import time
@@ -9,22 +9,34 @@ import pytest
 
 from simulator import Account, Phone
 
-from .conftest import KEY, NUMBER, Api
+from .conftest import AT, KEY, NUMBER, Api, Clock
 
-AT = 1768900500.25
+PHONES = "/gateway/mobile/list/"
+CALL_TIMES: list[tuple[Any, object, dict[str, object]]] = [
+    (
+        "seconds",
+        "2026-01-20 10:15:00",
+        {"call_datetime_utc": "2026-01-20 09:15:00", "call_date_ms": 1768900500250},
+    ),
+    ("milliseconds", 1768900500250, dict.fromkeys(("call_datetime_utc", "call_date_ms"), 1768900500250)),
+    ("compact", "20260120101500", {"call_datetime_utc": "20260120091500"}),
+    ("compact_ms", "20260120101500250", {"call_datetime_utc": "20260120091500250"}),
+    ("naive", "2026-01-20 10:15:00", {"call_datetime_utc": "2026-01-20 09:15:00"}),
+    (
+        "iso",
+        "2026-01-20T10:15:00+01:00",
+        dict.fromkeys(("call_datetime_utc", "call_date_ms"), "2026-01-20T10:15:00+01:00"),
+    ),
+    ("unreadable", "soon", dict.fromkeys(("call_datetime_utc", "call_date_ms"), "soon")),
+]
 
 
 async def test_the_phone_list(api: Api, account: Account) -> None:
     account.phones.append(Phone(sid="second", label="Kitchen tablet", online=False, last_seen=AT, battery=3))
-    answer = await api.get("/gateway/mobile/list/")
-    items = answer.json.pop("items")
-    assert answer.json == {
-        "success": True,
-        "connected_now": 1,
-        "connected_limit": 3,
-        "connected_available": 2,
-        "note": "",
-    }
+    answer = (await api.get(PHONES)).json
+    items = answer.pop("items")
+    limits = {"connected_now": 1, "connected_limit": 3, "connected_available": 2}
+    assert answer == {"success": True, **limits, "note": ""}
     assert [item["sid"] for item in items] == ["phone-1", "second"]
     assert items[1] == {
         "sid": "second",
@@ -35,94 +47,86 @@ async def test_the_phone_list(api: Api, account: Account) -> None:
         "online": False,
     }
     for search in ({"sid": "second"}, {"search": "KITCHEN"}, {"search": "seco"}):
-        found = (await api.get("/gateway/mobile/list/", **search)).json["items"]
-        assert [item["sid"] for item in found] == ["second"]
+        assert (await api.get(PHONES, **search)).json["items"] == [items[1]], search
+    account.phone_format = "keyed"
+    assert [*(await api.get(PHONES)).json["items"]] == ["0", "1"]
+    assert (await api.get(PHONES, sid="second")).json["items"] == {"0": items[1]}
+    account.phone_format = "bare"
+    assert (await api.get(PHONES)).json["items"][1] == {"sid": "second", "label": "Kitchen tablet"}
     account.phones[0].online = False
-    assert (await api.get("/gateway/mobile/list/")).json["connected_now"] == 0
+    assert (await api.get(PHONES)).json["connected_now"] == 0
 
 
-@pytest.mark.parametrize(
-    ("dress", "item"),
-    [
-        (
-            "sIdentifiant",
-            {
-                "sIdentifiant": "p",
-                "name": "Phone",
-                "battery_level": "80",
-                "app_version": "9.1.0",
-                "last_seen": 1768900500,
-                "connected": "0",
-            },
-        ),
-        (
-            "sIdentifiantPhone",
-            {
-                "sIdentifiantPhone": "p",
-                "name": "Phone",
-                "battery": "80%",
-                "app_version": "9.1.0",
-                "last_seen": "2026-01-20T10:15:00+01:00",
-                "status": "offline",
-            },
-        ),
-    ],
-)
-async def test_dresses_of_a_phone(api: Api, account: Account, dress: Any, item: dict[str, Any]) -> None:
-    account.time_zone, account.phone_dress = ZoneInfo("Europe/Budapest"), dress
-    account.phones = [Phone(sid="p", online=False, last_seen=AT)]
-    assert (await api.get("/gateway/mobile/list/")).json["items"] == [item]
+async def test_other_formats_of_a_phone(api: Api, account: Account) -> None:
+    account.time_zone = ZoneInfo("Europe/Budapest")
+    phone = Phone(sid="p", online=False, last_seen=AT)
+    account.phones, account.phone_format = [phone], "sIdentifiant"
+    item: dict[str, Any] = {"name": "Phone", "app_version": "9.1.0"}
+    first = {"sIdentifiant": "p", "battery_level": "80", "last_seen": 1768900500, "connected": "0", **item}
+    assert (await api.get(PHONES)).json["items"] == [first]
+    phone.online, phone.battery = True, None
+    (shown,) = (await api.get(PHONES)).json["items"]
+    assert abs(shown["last_seen"] - time.time()) < 60, "an online phone is seen now"
+    assert (shown["battery_level"], shown["connected"]) == ("", "1")
+    account.phone_format = "sIdentifiantPhone"
+    assert (await api.get(PHONES)).json["items"][0]["battery"] is None
+    phone.online, phone.battery = False, 80
+    second = {"sIdentifiantPhone": "p", "battery": "80%", "status": "offline", **item}
+    second["last_seen"] = "2026-01-20T10:15:00+01:00"
+    assert (await api.get(PHONES)).json["items"] == [second]
+    phone.battery, account.phone_format = None, "sid"
+    assert (await api.get(PHONES)).json["items"][0]["battery"] is None
 
 
-async def test_an_online_phone_was_seen_just_now(api: Api, account: Account) -> None:
-    account.phone_dress = "sIdentifiant"
-    account.phones[0].last_seen = AT
-    (item,) = (await api.get("/gateway/mobile/list/")).json["items"]
-    assert abs(item["last_seen"] - time.time()) < 5
+async def test_incoming_and_outgoing_calls(api: Api, account: Account) -> None:
+    for direction in ("incoming", "outgoing"):
+        path = f"/call/{direction}/list/"
+        account.calls.clear()
+        account.add_call(direction, NUMBER, name="Anna", duration=61, at=AT)
+        account.add_call(direction, "+36309999999", at=AT + 60)
+        account.add_call("missed", "+36308888888", at=AT)
+        newest, oldest = (await api.get(path)).json["rows"]
+        assert newest["phone_number"] == "+36309999999" and newest["cached_name"] is None
+        assert oldest == {
+            "phone_number": NUMBER,
+            "cached_name": "Anna",
+            "call_datetime_utc": "2026-01-20 09:15:00",
+            "call_date_ms": 1768900500250,
+            "duration_sec": 61,
+        }
+        assert (await api.get(path, limit="1")).json == {"success": True, "count": 1, "rows": [newest]}
+        assert (await api.get(path, limit="1", offset="1")).json["rows"] == [oldest]
+        assert (await api.get(path, sort_dir="asc")).json["rows"] == [oldest, newest]
+        assert (await api.get(path, sort_dir="up")).error == (400, "invalid_sort_dir")
+        for text in ("anna", "3630123"):
+            assert (await api.get(path, q=text)).json["rows"] == [oldest], text
 
 
-@pytest.mark.parametrize("direction", ["incoming", "outgoing"])
-async def test_calls(api: Api, account: Account, direction: Any) -> None:
-    path = f"/call/{direction}/list/"
-    account.add_call(direction, NUMBER, name="Anna", duration=61, at=AT)
-    account.add_call(direction, "+36309999999", at=AT + 60)
-    account.add_call("missed", "+36308888888", at=AT)
-    newest, oldest = (await api.get(path)).json["rows"]
-    assert newest["phone_number"] == "+36309999999" and newest["cached_name"] is None
-    assert oldest == {
-        "phone_number": NUMBER,
-        "cached_name": "Anna",
-        "call_datetime_utc": "2026-01-20 09:15:00",
-        "call_date_ms": 1768900500250,
-        "duration_sec": 61,
-    }
-    assert (await api.get(path, limit="1")).json == {"success": True, "count": 1, "rows": [newest]}
-    assert (await api.get(path, limit="1", offset="1")).json["rows"] == [oldest]
-    assert (await api.get(path, sort_dir="asc")).json["rows"] == [oldest, newest]
-    for wanted in ("anna", "3630123"):
-        assert (await api.get(path, q=wanted)).json["rows"] == [oldest]
+async def test_times_of_calls(api: Api, account: Account) -> None:
+    account.time_zone = ZoneInfo("Europe/Budapest")
+    for direction in ("missed", "incoming", "outgoing"):
+        account.add_call(direction, NUMBER, at=AT)
+    for account.time_format, missed, others in CALL_TIMES:
+        (row,) = (await api.get("/call/missed/list/", limit="5")).json["data"]
+        assert row == {"number": NUMBER, "name": None, "date": missed}
+        for direction in ("incoming", "outgoing"):
+            (row,) = (await api.get(f"/call/{direction}/list/")).json["rows"]
+            assert row == {"phone_number": NUMBER, "cached_name": None, "duration_sec": 0, **others}
 
 
-@pytest.mark.parametrize(("direction", "usual"), [("missed", 100), ("incoming", 50), ("outgoing", 50)])
-async def test_without_a_limit(api: Api, account: Account, direction: Any, usual: int) -> None:
-    for minute in range(usual + 1):
-        account.add_call(direction, NUMBER, at=AT + 60 * minute)
-    answer = await api.get(f"/call/{direction}/list/", offset="0")
-    rows = answer.json["data" if direction == "missed" else "rows"]
-    assert len(rows) == answer.json["count"] == usual
-    if direction == "missed":
-        assert (answer.json["offset"], answer.json["limit"]) == (0, usual)
-
-
-@pytest.mark.parametrize(("path", "most"), [("missed", 500), ("incoming", 200), ("outgoing", 200)])
-async def test_limits(api: Api, account: Account, path: str, most: int) -> None:
-    path = f"/call/{path}/list/"
-    assert (await api.get(path, limit=str(most))).status == 200
-    for fields in ({"limit": str(most + 1)}, {"limit": "0"}, {"limit": "all"}, {"offset": "-1"}):
-        answer = await api.get(path, **fields)
-        assert (answer.status, answer.json["error"]) == (400, f"invalid_{next(iter(fields))}")
-    if most == 200:
-        assert (await api.get(path, sort_dir="up")).json["error"] == "invalid_sort_dir"
+async def test_pages_of_calls(api: Api, account: Account) -> None:
+    rows: list[tuple[Any, int, int]] = [("missed", 100, 500), ("incoming", 50, 200), ("outgoing", 50, 200)]
+    for direction, default, maximum in rows:
+        path = f"/call/{direction}/list/"
+        for minute in range(default + 1):
+            account.add_call(direction, NUMBER, at=AT + 60 * minute)
+        answer = (await api.get(path, offset="0")).json
+        assert len(answer["data" if direction == "missed" else "rows"]) == answer["count"] == default
+        if direction == "missed":
+            assert (answer["offset"], answer["limit"]) == (0, default)
+        assert (await api.get(path, limit=str(maximum))).status == 200
+        for fields in ({"limit": str(maximum + 1)}, {"limit": "0"}, {"limit": "all"}, {"offset": "-1"}):
+            assert (await api.get(path, **fields)).error == (400, f"invalid_{next(iter(fields))}"), path
 
 
 async def test_missed_calls(api: Api, account: Account) -> None:
@@ -132,103 +136,79 @@ async def test_missed_calls(api: Api, account: Account) -> None:
         account.add_call("missed", f"+36300000{day}", name=f"Day {day}", at=at)
     rows = (await api.get("/call/missed/list/")).json["data"]
     assert rows[0] == {"number": "+3630000022", "name": "Day 22", "date": "2026-01-23 00:30:00"}
-    assert [row["name"] for row in rows] == ["Day 22", "Day 21", "Day 20"]
-
-    async def names(**fields: str) -> list[str]:
-        return [row["name"] for row in (await api.get("/call/missed/list/", **fields)).json["data"]]
-
-    assert await names(date_start="2026-01-22") == ["Day 22", "Day 21"]
-    assert await names(date_start="2026-01-22", date_end="2026-01-22") == ["Day 21"]
-    assert await names(date_end="2026-01-22 00:30:00") == ["Day 20"]
-    assert await names(search="day 21") == ["Day 21"]
+    days: list[tuple[dict[str, str], list[int]]] = [
+        ({}, [22, 21, 20]),
+        ({"date_start": "2026-01-22"}, [22, 21]),
+        ({"date_start": "2026-01-22", "date_end": "2026-01-22"}, [21]),
+        ({"date_end": "2026-01-22 00:30:00"}, [20]),
+        ({"search": "day 21"}, [21]),
+    ]
+    for fields, found in days:
+        rows = (await api.get("/call/missed/list/", **fields)).json["data"]
+        assert [row["name"] for row in rows] == [f"Day {day}" for day in found], fields
     answer = await api.get("/call/missed/list/", date_start="yesterday")
-    assert (answer.status, answer.json["error"]) == (400, "invalid_date_start")
-    account.time_dress, account.number_dress = "milliseconds", "integer"
-    row = (await api.get("/call/missed/list/", limit="1")).json["data"][0]
-    assert (row["number"], row["date"]) == (3630000022, 1769124600000)
+    assert answer.error == (400, "invalid_date_start")
+    account.number_format = "integer"
+    assert (await api.get("/call/missed/list/", limit="1")).json["data"][0]["number"] == 3630000022
 
 
-async def test_calls_come_late(api: Api, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = AT
-    monkeypatch.setattr("time.time", lambda: now)
+async def test_a_call_is_listed_late(api: Api, account: Account, clock: Clock) -> None:
+    clock.now = AT
     account.add_call("missed", NUMBER, delay=600)
     assert (await api.get("/call/missed/list/")).json["data"] == []
-    now += 600
+    clock.now += 600
     (row,) = (await api.get("/call/missed/list/")).json["data"]
     assert row["date"] == "2026-01-20 09:15:00"
     with pytest.raises(ValueError, match="direction"):
         account.add_call("sideways", NUMBER)  # type: ignore[arg-type] # the point
 
 
-async def test_notifications(api: Api, account: Account) -> None:
-    push = {"sid": "phone-1", "title": "Door", "message": "Open"}
-    for place in (1, 2):
-        assert (await api.post("/notification/send", **push)).json == {
-            "success": True,
-            "message": "notification created",
-            "id": place,
-            "apikey": KEY,
-            "sid": "phone-1",
-        }
-    first = account.notifications[0]
-    assert (first.title, first.message, first.type) == ("Door", "Open", "notification")
-    for wrong, error in (({"sid": "x"}, "unknown_sid"), ({"sid": ""}, "unknown_sid")):
-        answer = await api.post("/notification/send", **push | wrong)
-        assert (answer.status, answer.json) == (200, {"success": False, "error": error})
+async def test_sending_notifications(api: Api, account: Account) -> None:
+    push = {"sid": "phone-1", "title": "Garage", "message": "Open"}
+    answer = {"success": True, "message": "notification created", "apikey": KEY, "sid": "phone-1"}
+    for number, fields in enumerate((push, {**push, "title": ""}, {**push, "type": "alert"}), 1):
+        assert (await api.post("/notification/send", **fields)).json == {**answer, "id": number}
+    shown = [(sent.title, sent.message, sent.type) for sent in account.notifications]
+    assert shown == [
+        ("Garage", "Open", "notification"),
+        ("Notification", "Open", "notification"),
+        ("Garage", "Open", "alert"),
+    ]
+    for sid in ("x", ""):
+        assert (await api.post("/notification/send", **{**push, "sid": sid})).error == (200, "unknown_sid")
     account.phones[0].online = False
-    assert (await api.post("/notification/send", **push)).json["error"] == "phone_offline"
+    assert (await api.post("/notification/send", **push)).error == (200, "phone_offline")
     for name in ("sid", "message"):
         fields = {key: value for key, value in push.items() if key != name}
-        answer = await api.post("/notification/send", **fields)
-        assert (answer.status, answer.json["error"]) == (400, f"missing_{name}")
+        assert (await api.post("/notification/send", **fields)).error == (400, f"missing_{name}")
 
 
-async def test_a_notification_needs_no_title(api: Api, account: Account) -> None:
-    for title in ({}, {"title": ""}):
-        assert (await api.post("/notification/send", sid="phone-1", message="Open", **title)).json["success"]
-    await api.post("/notification/send", sid="phone-1", message="Open", type="alert")
-    assert [sent.title for sent in account.notifications] == ["Notification"] * 3
-    assert [sent.type for sent in account.notifications] == ["notification", "notification", "alert"]
-
-
-async def test_the_history_of_notifications(
-    api: Api, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_list_of_notifications(api: Api, account: Account, clock: Clock) -> None:
     account.time_zone = ZoneInfo("Europe/Budapest")
     account.phones.append(Phone(sid="second"))
-    now = AT
-    monkeypatch.setattr("time.time", lambda: now)
-    await api.post("/notification/send", sid="phone-1", message="one", title="Door")
-    now += 86400
+    clock.now = AT
+    await api.post("/notification/send", sid="phone-1", message="one", title="Garage")
+    clock.now += 86400
     await api.post("/notification/send", sid="second", message="two")
-    rows = (await api.get("/notification/list/")).json["data"]
-    assert [row["id"] for row in rows] == [2, 1]
-    assert rows[1] == {
+    account.notifications_distributed = False
+    await api.post("/notification/send", sid="second", message="three")
+    assert (await api.get("/notification/list/")).json["data"][1] == {
         "id": 1,
         "sid": "phone-1",
-        "title": "Door",
+        "title": "Garage",
         "message": "one",
         "type": "notification",
         "distribued": 1,
         "date": "2026-01-20 10:15:00",
     }
-
-    async def found(**fields: str) -> list[int]:
-        return [row["id"] for row in (await api.get("/notification/list/", **fields)).json["data"]]
-
-    assert await found(sidentifiant="second", distribued="1") == [2]
-    assert await found(distribued="0") == []
-    assert await found(date_start="2026-01-21") == [2]
-    assert await found(date_start="2026-01-20", date_end="2026-01-20") == [1]
-    assert (await api.get("/notification/list/", distribued="2")).status == 400
-
-
-async def test_who_is_on_whatsapp(api: Api, account: Account) -> None:
-    account.whatsapp_numbers = {"36301"}
-    path = "/whatsapp/checknumber/"
-    assert (await api.get(path, recipients="36301")).json["on_whatsapp"] is True
-    assert (await api.get(path, recipients="36302")).json["on_whatsapp"] is False
-    for wrong in ("+36301", "0036301", "anna", ""):
-        answer = await api.get(path, recipients=wrong)
-        assert (answer.status, answer.json) == (200, {"success": False, "error": "invalid_recipients"})
-    assert (await api.get(path)).json["error"] == "missing_recipients"
+    ids: list[tuple[dict[str, str], list[int]]] = [
+        ({}, [2, 1]),
+        ({"sidentifiant": "second", "distribued": "1"}, [2]),
+        ({"distribued": "0"}, [3]),
+        ({"date_start": "2026-01-21"}, [2]),
+        ({"date_start": "2026-01-20", "date_end": "2026-01-20"}, [1]),
+    ]
+    for fields, found in ids:
+        rows = (await api.get("/notification/list/", **fields)).json["data"]
+        assert [row["id"] for row in rows] == found, fields
+    assert (await api.get("/notification/list/", distribued="2")).error == (400, "invalid_distribued")

@@ -1,4 +1,4 @@
-"""The examples of the README do what they say."""
+"""The examples in the README work, and its tables are complete."""
 
 from pathlib import Path
 import re
@@ -8,13 +8,13 @@ from aiohttp import ClientSession
 import pytest
 
 from simulator import Account, Simulator
-from simulator.control import CONTROLS
+from simulator.control import COMMANDS
 
 from .conftest import Receiver
 
 README = (Path(__file__).parents[2] / "simulator" / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^curl .*$", README, re.MULTILINE)
-PLACES = (("http://127.0.0.1:8123/api/webhook/ID", "hook"), ("http://127.0.0.1:8099", "url"))
+ADDRESSES = (("http://127.0.0.1:8123/api/webhook/ID", "hook"), ("http://127.0.0.1:8099", "url"))
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def account(sim: Simulator) -> Account:
     return sim.add_account("demo-key")
 
 
-async def curl(command: str, places: dict[str, str]) -> int:
-    """Do what this curl command does, with other addresses."""
-    for address, place in PLACES:
-        command = command.replace(address, places[place])
+async def curl(command: str, addresses: dict[str, str]) -> int:
+    """Send the request of this curl command to other addresses and return the status."""
+    for address, name in ADDRESSES:
+        command = command.replace(address, addresses[name])
     words = iter(shlex.split(command)[1:])
     method, url, parts = "GET", "", []
     for word in words:
@@ -49,21 +49,21 @@ async def curl(command: str, places: dict[str, str]) -> int:
 
 
 async def test_every_curl_works(sim: Simulator, account: Account, receiver: Receiver) -> None:
-    places = {"url": sim.url, "hook": receiver.url}
+    addresses = {"url": sim.url, "hook": receiver.url}
     account.webhook_url = None
     paths = set()
     for example in EXAMPLES:
         if "/_control/reset" in example:
             assert (len(account.sent), len(account.received)) == (1, 3)
-        assert await curl(example, places) == 200, example
+        assert await curl(example, addresses) == 200, example
         paths.update(re.findall(r"/_control/\w+", example))
     assert len(EXAMPLES) > 15
-    assert len(receiver.bodies) == 5
-    assert paths == {control.path for control in CONTROLS}
+    assert len(receiver.bodies) == 8
+    assert paths == {control.path for control in COMMANDS}
     assert not account.sent and not account.phones[0].online
 
 
-def test_the_tables_are_whole() -> None:
+def test_the_tables_list_every_value() -> None:
     from simulator.account import CHOICES
     from simulator.faults import KINDS
 

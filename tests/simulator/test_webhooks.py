@@ -1,8 +1,8 @@
-"""Webhooks as they arrive, checked with a signature of our own making."""
+"""Webhooks: what is posted and signed, delivered again, paused, and reported."""
 
+import asyncio
 import hashlib
 import hmac
-import json
 import time
 from typing import Any
 from uuid import UUID
@@ -10,46 +10,48 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from simulator import Account, Simulator, call_data, report_data, sms_data, webhooks, whatsapp_data
+from simulator import (
+    EVENT_TYPES,
+    Account,
+    Simulator,
+    call_data,
+    example_data,
+    report_data,
+    sms_data,
+    typed_data,
+    voice_data,
+    webhooks,
+    whatsapp_data,
+)
 
-from .conftest import NUMBER, Api, Receiver
+from .conftest import AT, NUMBER, Api, Clock, Receiver
 
-AT = 1768900500.25
+SIGNATURE = "X-SMSMobileAPI-Signature"
 
 
-def signed(secret: str, receiver: Receiver) -> bool:
-    """Check the last event's signature as API.md describes it."""
+def is_signed(secret: str, receiver: Receiver, header: str = SIGNATURE) -> bool:
+    """Check the signature of the last request as API.md describes it."""
     headers, body = receiver.headers[-1], receiver.bodies[-1]
     text = headers["X-SMSMobileAPI-Timestamp"] + "." + body.decode()
     mac = hmac.HMAC(bytes(secret, "utf-8"), bytes(text, "utf-8"), digestmod=hashlib.sha256)
-    return headers["X-SMSMobileAPI-Signature"] == "v1=" + mac.hexdigest()
+    return headers[header] == "v1=" + mac.hexdigest()
 
 
 async def test_v1(sim: Simulator, account: Account, receiver: Receiver) -> None:
     account.time_zone = ZoneInfo("Europe/Budapest")
     row = account.receive(NUMBER, "Szia ☃", guid="abcde12345", timestamp=AT)
     assert await sim.deliver(account, row) == 200
-    assert json.loads(receiver.bodies[0]) == {
-        "date": "2026-01-20",
-        "hour": "10:15:00",
-        "time_received": "2026-01-20 10:15:00",
-        "message": "Szia ☃",
-        "number": NUMBER,
-        "guid": "abcde12345",
-    }
-    headers = receiver.headers[0]
-    assert headers["Content-Type"] == "application/json"
-    assert not [name for name in headers if name.lower().startswith(("x-sms", "idempotency", "auth"))]
-
-
-async def test_v1_is_dressed_like_the_list(sim: Simulator, account: Account, receiver: Receiver) -> None:
-    account.time_dress, account.number_dress = "iso", "integer"
-    await sim.deliver(account, account.receive(NUMBER, "hi", guid="g", timestamp=AT))
-    assert json.loads(receiver.bodies[0]) == {
-        "time_received": "2026-01-20T09:15:00+00:00",
-        "message": "hi",
+    text = {"message": "Szia ☃", "guid": "abcde12345"}
+    times = {"date": "2026-01-20", "hour": "10:15:00", "time_received": "2026-01-20 10:15:00"}
+    assert receiver.events == [{**text, **times, "number": NUMBER}]
+    assert receiver.headers[0]["Content-Type"] == "application/json"
+    assert not [name for name in receiver.headers[0] if name.lower().startswith(("x-sms", "idem", "auth"))]
+    account.time_format, account.number_format = "iso", "integer"
+    await sim.deliver(account, row)
+    assert receiver.events[1] == {
+        **text,
         "number": 36301234567,
-        "guid": "g",
+        "time_received": "2026-01-20T10:15:00+01:00",
     }
 
 
@@ -57,56 +59,50 @@ async def test_v2(sim: Simulator, account: Account, receiver: Receiver) -> None:
     receiver.status = 202
     row = account.receive(NUMBER, "Szia ☃", timestamp=AT)
     assert await sim.deliver_v2(account, "sms.received", sms_data(row)) == 202
-    headers, event = receiver.headers[0], json.loads(receiver.bodies[0])
+    headers, (event,) = receiver.headers[0], receiver.events
     assert list(event) == ["id", "type", "api_version", "created_at", "occurred_at", "data"]
     assert (event["type"], event["api_version"]) == ("sms.received", "2026-09-22")
     assert str(UUID(event["id"])) == event["id"]
     assert headers["X-SMSMobileAPI-Event"] == "sms.received"
     assert headers["X-SMSMobileAPI-Event-ID"] == headers["Idempotency-Key"] == event["id"]
-    assert abs(int(headers["X-SMSMobileAPI-Timestamp"]) - time.time()) < 5
-    assert len(headers["X-SMSMobileAPI-Signature"]) == len("v1=") + 64
-    assert signed(account.webhook_secret, receiver) and not signed("another", receiver)
-    assert event["data"] == {
-        "guid": row.guid,
-        "from": NUMBER,
-        "message": "Szia ☃",
-        "received_at": "2026-01-20T09:15:00Z",
-        "alias": None,
-        "device_id": "phone-1",
-    }
+    assert UUID(headers["X-SMSMobileAPI-Delivery"])
+    assert abs(int(headers["X-SMSMobileAPI-Timestamp"]) - time.time()) < 60
+    assert len(headers[SIGNATURE]) == len("v1=") + 64
+    assert is_signed(account.webhook_secret, receiver) and not is_signed("another", receiver)
+    assert f"{SIGNATURE}-Next" not in headers
 
 
-async def test_v2_on_demand(sim: Simulator, account: Account, receiver: Receiver) -> None:
+async def test_signatures_on_request(sim: Simulator, account: Account, receiver: Receiver) -> None:
     account.webhook_secret = "of the account"
     await sim.deliver_v2(account, "x.y", {}, event_id="same", secret="another", timestamp=1000)
-    assert receiver.headers[0]["X-SMSMobileAPI-Timestamp"] == "1000"
-    assert signed("another", receiver)
+    assert receiver.headers[0]["X-SMSMobileAPI-Timestamp"] == "1000" and is_signed("another", receiver)
+    account.next_webhook_secret = "the next"
     await sim.deliver_v2(account, "x.y", {}, event_id="same")
-    assert signed("of the account", receiver)
-    assert [json.loads(body)["id"] for body in receiver.bodies] == ["same", "same"]
+    assert is_signed("of the account", receiver) and is_signed("the next", receiver, f"{SIGNATURE}-Next")
+    assert [event["id"] for event in receiver.events] == ["same", "same"]
     await sim.deliver_v2(account, "x.y", {}, secret=None)
-    assert "X-SMSMobileAPI-Signature" not in receiver.headers[2]
+    assert not [name for name in receiver.headers[2] if name.startswith(SIGNATURE)]
 
 
-async def test_data_of_other_types(account: Account, api: Api) -> None:
+async def test_data(account: Account, api: Api) -> None:
+    row = account.receive(NUMBER, "hi", timestamp=AT)
+    at, common = "2026-01-20T09:15:00Z", {"guid": row.guid, "message": "hi", "device_id": "phone-1"}
+    assert sms_data(row) == {**common, "from": NUMBER, "received_at": at, "alias": None}
+    typed = account.type_sms(NUMBER, "hi", timestamp=AT)
+    assert typed_data(typed) == {**common, "guid": typed.guid, "recipient": NUMBER, "sent_at": at}
     call = account.add_call("missed", NUMBER, name="Anna", duration=3, at=AT)
-    assert call_data(call) == {
-        "guid": call.guid,
-        "number": NUMBER,
-        "name": "Anna",
-        "duration_seconds": 3,
-        "device_id": "phone-1",
-        "call_at": "2026-01-20T09:15:00Z",
-    }
-    message = account.receive_whatsapp(NUMBER, "hi", contact_name="Anna", timestamp=AT)
-    assert whatsapp_data(message) == {
-        "guid": message.guid,
-        "data_id": message.guid,
-        "from": NUMBER,
-        "contact_name": "Anna",
-        "message": "hi",
-        "is_voice_message": False,
-        "received_at": "2026-01-20T09:15:00Z",
+    caller = {"guid": call.guid, "number": NUMBER, "name": "Anna", "device_id": "phone-1"}
+    assert call_data(call) == {**caller, "duration_seconds": 3, "call_at": at}
+    text = account.receive_whatsapp(NUMBER, "hi", contact_name="Anna", timestamp=AT)
+    sender = {"guid": text.guid, "data_id": text.guid, "from": NUMBER, "contact_name": "Anna"}
+    assert whatsapp_data(text) == {**sender, "message": "hi", "is_voice_message": False, "received_at": at}
+    text.voice_seconds = 4
+    assert whatsapp_data(text) == {**sender, "message": "", "is_voice_message": True, "received_at": at}
+    assert voice_data(text) == {
+        **sender,
+        "transcript": "hi",
+        "duration_seconds": 4,
+        "is_voice_message": True,
     }
     await api.send()
     sent = account.sent[0]
@@ -115,33 +111,178 @@ async def test_data_of_other_types(account: Account, api: Api) -> None:
     assert report_data(sent)["error"] == "NO_SERVICE"
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 500])
-async def test_the_status_is_what_was_answered(
-    sim: Simulator, account: Account, receiver: Receiver, status: int
+async def test_every_type_with_any_field_left_out(
+    sim: Simulator, account: Account, receiver: Receiver
 ) -> None:
-    receiver.status = status
-    assert await sim.deliver(account, account.receive(NUMBER, "hi")) == status
-    assert len(receiver.bodies) == 1
+    assert len(EVENT_TYPES) == 15
+    for event_type in EVENT_TYPES:
+        assert await sim.deliver_v2(account, event_type) == 200
+        whole = receiver.events[-1]
+        assert whole["type"] == event_type and len(whole["data"]) > 2, event_type
+        for name in whole["data"]:
+            await sim.deliver_v2(account, event_type, omit=[f"data.{name}"])
+            assert set(receiver.events[-1]["data"]) == set(whole["data"]) - {name}, event_type
+    for name in whole:
+        await sim.deliver_v2(account, "sms.received", omit=[name])
+        assert set(receiver.events[-1]) == set(whole) - {name}
+    assert example_data(account, "fax.received") == {}
 
 
-async def test_nobody_there(sim: Simulator, account: Account, unused_tcp_port: int) -> None:
-    account.webhook_url = f"http://127.0.0.1:{unused_tcp_port}/"
+async def test_statuses(sim: Simulator, account: Account, receiver: Receiver, unused_tcp_port: int) -> None:
     row = account.receive(NUMBER, "hi")
-    assert await sim.deliver(account, row) == 0
-    assert await sim.deliver_v2(account, "sms.received", {}) == 0
+    for receiver.status in (200, 302, 400, 500):
+        assert await sim.deliver(account, row) == receiver.status
+    assert len(receiver.bodies) == 4
+    account.webhook_url = f"http://127.0.0.1:{unused_tcp_port}/"
+    assert await sim.deliver(account, row) == await sim.deliver_v2(account, "sms.received") == 0
+    for url in (None, "", "http://example.com/hook", "http://192.168.1.2/"):
+        account.webhook_url = url
+        for posted in (sim.deliver(account, row), sim.deliver_v2(account, "x.y"), sim.redeliver(account)):
+            with pytest.raises(ValueError, match="webhook_url"):
+                await posted
 
 
-async def test_nobody_answers(sim: Simulator, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_answer(sim: Simulator, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     assert webhooks.TIMEOUT.total == 10
     monkeypatch.setattr(webhooks, "TIMEOUT", type(webhooks.TIMEOUT)(total=0.05))
-    other = sim.add_account("other")
     sim.fault("/sendsms/", "hang_after", seconds=30)
-    other.webhook_url = f"{sim.url}/sendsms/"
-    assert await sim.deliver(other, other.receive(NUMBER, "hi")) == 0
+    account.webhook_url = f"{sim.url}/sendsms/"
+    assert await sim.deliver(account, account.receive(NUMBER, "hi")) == 0
 
 
-@pytest.mark.parametrize("url", [None, "", "http://example.com/hook", "http://192.168.1.2/"])
-async def test_it_calls_nobody_else(sim: Simulator, account: Account, url: Any) -> None:
-    account.webhook_url = url
-    with pytest.raises(ValueError, match="webhook"):
-        await sim.deliver(account, account.receive(NUMBER, "hi"))
+async def test_redelivery(api: Api, sim: Simulator, account: Account, receiver: Receiver) -> None:
+    for receiver.status, event_id in ((500, "failed"), (202, "known"), (401, "forged")):
+        await sim.deliver_v2(account, "sms.received", event_id=event_id, secret="wrong")
+    receiver.status = 200
+    assert await sim.redeliver(account) == [200, 200]
+    assert [event["id"] for event in receiver.events[3:]] == ["failed", "forged"]
+    assert receiver.bodies[3] == receiver.bodies[0] and is_signed(account.webhook_secret, receiver)
+    assert len({headers["X-SMSMobileAPI-Delivery"] for headers in receiver.headers}) == 5
+    assert await sim.redeliver(account) == [] and await sim.redeliver(account, "known") == [200]
+    assert [event.statuses for event in account.events] == [[500, 200], [202, 200], [401, 200]]
+
+
+async def test_redelivery_by_itself(sim: Simulator, account: Account, receiver: Receiver) -> None:
+    account.redelivery_delay, receiver.status = 0.01, 500
+    await sim.deliver_v2(account, "sms.received", event_id="one")
+    async with asyncio.timeout(20):
+        while len(receiver.bodies) < 4:
+            await asyncio.sleep(0.01)
+        receiver.status = 200
+        while waiting():
+            await asyncio.sleep(0.01)
+    assert account.events[0].statuses[-1] == 200 and {event["id"] for event in receiver.events} == {"one"}
+
+
+async def test_a_webhook_that_fails_is_paused(sim: Simulator, account: Account, receiver: Receiver) -> None:
+    account.pause_after_failures = 2
+    for receiver.status in (500, 200, 500, 500):
+        assert not account.webhook_paused
+        await sim.deliver_v2(account, "sms.received")
+    assert account.webhook_paused
+    receiver.status = 200
+    assert await sim.deliver_v2(account, "sms.received") == 0 and await sim.redeliver(account) == [0] * 4
+    assert len(receiver.bodies) == 4
+    account.webhook_paused = False
+    assert await sim.redeliver(account) == [200] * 4
+
+
+async def test_whatsapp_that_needs_activation(sim: Simulator, account: Account, receiver: Receiver) -> None:
+    account.whatsapp_webhook_needs_activation = True
+    assert await sim.deliver_v2(account, "whatsapp.received") == 0 and not receiver.bodies
+    account.whatsapp_active = True
+    assert await sim.deliver_v2(account, "whatsapp.received") == 200
+
+
+def waiting() -> int:
+    """Return how many background tasks of the simulator exist."""
+    return sum(task.get_name() == "simulator webhook" for task in asyncio.all_tasks())
+
+
+class TestReports:
+    @pytest.fixture
+    def account(self, account: Account) -> Account:
+        account.report_by_webhook = True
+        return account
+
+    def reports(self, receiver: Receiver) -> list[tuple[str, str, str | None]]:
+        """Return type, recipient and error of the reports, and forget them."""
+        events = receiver.events
+        receiver.bodies.clear()
+        return [(event["type"], event["data"]["recipient"], event["data"]["error"]) for event in events]
+
+    async def test_by_channel(self, api: Api, sim: Simulator, account: Account, receiver: Receiver) -> None:
+        assert not sim.add_account("another").report_by_webhook
+        whatsapp = {"waonly": "yes", "recipients": "36301"}
+        rows: list[tuple[Any, Any, Any, list[Any]]] = [
+            ({}, "", "", [("sms.sent", NUMBER, None)]),
+            ({}, "NO_SERVICE", "", [("sms.failed", NUMBER, "NO_SERVICE")]),
+            ({}, "", "NO_WHATSAPP", [("sms.sent", NUMBER, None)]),
+            (whatsapp, "", "", [("whatsapp.sent", "36301", None)]),
+            (whatsapp, "", "NO_WHATSAPP", [("whatsapp.failed", "36301", "NO_WHATSAPP")]),
+            ({"sendwa": "1"}, "", "", [("sms.sent", NUMBER, None), ("whatsapp.sent", NUMBER, None)]),
+        ]
+        for fields, account.delivery_error, account.whatsapp_delivery_error, expected in rows:
+            await api.send(**fields)
+            await sim.wait_for_reports()
+            assert receiver.events[0]["data"] == report_data(account.sent[-1]), fields
+            assert is_signed(account.webhook_secret, receiver)
+            assert self.reports(receiver) == expected, fields
+        account.report_by_webhook = False
+        await api.send()
+        account.report_by_webhook = True
+        await sim.wait_for_reports()
+        assert receiver.bodies == []
+
+    async def test_not_before_it_is_due(
+        self, api: Api, sim: Simulator, account: Account, receiver: Receiver, clock: Clock
+    ) -> None:
+        await api.send(schedule_timestamp=str(int(clock.now) + 60))
+        clock.now += 59
+        await sim.wait_for_reports()
+        await asyncio.sleep(0.1)
+        assert receiver.bodies == []
+        clock.now += 1
+        await sim.wait_for_reports()
+        assert self.reports(receiver) == [("sms.sent", NUMBER, None)]
+
+    async def test_each_attempt_has_its_report(
+        self, api: Api, sim: Simulator, account: Account, receiver: Receiver
+    ) -> None:
+        account.delivery_error = "NO_SERVICE"
+        guid = (await api.send()).json["result"]["id"]
+        await sim.wait_for_reports()
+        account.delivery_error = ""
+        await api.post("/resend/", guid=guid)
+        await sim.wait_for_reports()
+        assert len({event["id"] for event in receiver.events}) == 2
+        assert self.reports(receiver) == [("sms.failed", NUMBER, "NO_SERVICE"), ("sms.sent", NUMBER, None)]
+        # An attempt that was replaced before it was due has none.
+        account.delivery_delay = 3600
+        guid = (await api.send()).json["result"]["id"]
+        account.sent[1].error_api, account.delivery_delay = "refused", 0
+        await api.post("/resend/", guid=guid)
+        await sim.wait_for_reports()
+        assert self.reports(receiver) == [("sms.sent", NUMBER, None)]
+
+    async def test_none_after_a_reset_or_stop_or_without_a_url(
+        self, api: Api, sim: Simulator, account: Account, receiver: Receiver
+    ) -> None:
+        account.delivery_delay = 3600
+        await api.send()
+        sent = account.sent[0]
+        sim.reset()
+        sent.due = 0
+        await sim.wait_for_reports()
+        assert waiting() == 0
+        account.delivery_delay = 0
+        for url in (None, "http://example.com/hook"):
+            account.webhook_url = url
+            await api.send()
+            await sim.wait_for_reports()
+        assert [sent.status for sent in account.sent] == ["sent", "sent"]
+        account.delivery_delay, account.webhook_url = 3600, receiver.url
+        await api.send()
+        assert waiting() == 1
+        await sim.stop()
+        assert waiting() == 0 and receiver.bodies == []

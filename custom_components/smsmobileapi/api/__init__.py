@@ -1,11 +1,12 @@
-"""The SMSMobileAPI service: aiohttp and nothing of Home Assistant."""
+"""The client of the SMSMobileAPI service: aiohttp, and nothing of Home Assistant."""
 
 from .auth import ApiKey, ClientCredentials, Credentials
 from .calls import Call
 from .client import DEFAULT_URL, SmsMobileApiClient
 from .errors import (
-    ClientRefused,
     InvalidCredentials,
+    InvalidPayload,
+    InvalidSignature,
     NoToken,
     NotReachable,
     OutcomeUnknown,
@@ -14,13 +15,14 @@ from .errors import (
     Refused,
     SmsMobileApiError,
     SubscriptionExpired,
+    TokenRefused,
     UnexpectedAnswer,
 )
-from .models import Channel, Direction, NotAMessage, ReceivedMessage, Source, Status
+from .models import Channel, Direction, ReceivedMessage, Source, Status
+from .payload import SIGNATURE_HEADER, WebhookEvent, parse_body, verify_signature
 from .phones import Phone
-from .reasons import without_private_things
-from .sending import LogEntry, OutgoingMessage, SentMessage, StatusReport
-from .webhook import SIGNATURE_HEADER, NotSigned, WebhookEvent, parse_body, verify_signature
+from .refusals import redact_reason
+from .sending import SendRequest, SentLogEntry, StatusReport
 
 __all__ = [
     "DEFAULT_URL",
@@ -29,32 +31,31 @@ __all__ = [
     "Call",
     "Channel",
     "ClientCredentials",
-    "ClientRefused",
     "Credentials",
     "Direction",
     "InvalidCredentials",
-    "LogEntry",
+    "InvalidPayload",
+    "InvalidSignature",
     "NoToken",
-    "NotAMessage",
     "NotReachable",
-    "NotSigned",
     "OutcomeUnknown",
-    "OutgoingMessage",
     "Phone",
     "PhoneOffline",
     "RateLimited",
     "ReceivedMessage",
     "Refused",
-    "SentMessage",
+    "SendRequest",
+    "SentLogEntry",
     "SmsMobileApiClient",
     "SmsMobileApiError",
     "Source",
     "Status",
     "StatusReport",
     "SubscriptionExpired",
+    "TokenRefused",
     "UnexpectedAnswer",
     "WebhookEvent",
     "parse_body",
+    "redact_reason",
     "verify_signature",
-    "without_private_things",
 ]

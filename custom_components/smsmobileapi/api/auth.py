@@ -1,4 +1,4 @@
-"""Ways to sign a request."""
+"""The two ways to authorise a request: an API key, or OAuth2 client credentials."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,47 +7,47 @@ import re
 import time
 from typing import Any, Final
 
-from .errors import ClientRefused, NoToken, OutcomeUnknown, Refused, SmsMobileApiError
+from .errors import NoToken, OutcomeUnknown, Refused, SmsMobileApiError, TokenRefused
 
 TOKEN_PATH: Final = "/oauth2/token"  # a path, not a token
-DEFAULT_LIFE: Final = 3600.0  # seconds
-_LONGEST_LIFE: Final = 365 * 24 * 3600.0
-_LONGEST_MARGIN: Final = 30.0
-# What a header can carry.
+DEFAULT_LIFETIME: Final = 3600.0  # seconds
+_MAX_LIFETIME: Final = 365 * 24 * 3600.0
+_MAX_MARGIN: Final = 30.0
+# The characters that a header can carry.
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 
-# Posts a form, unsigned, and returns the JSON of an answer that is no refusal.
+# Posts a form without credentials and returns the JSON of the answer.
 type Post = Callable[[str, Mapping[str, str]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """What makes a request the account's. `private` is what no reason and no log may repeat."""
+class Authorization:
+    """The fields and headers that authorise one request; `secrets` are the values that no error may show."""
 
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """The account's key, sent as the parameter `apikey` (API.md, D)."""
+    """The account's key, which is sent as the parameter `apikey` (API.md, D)."""
 
     key: str = field(repr=False)
 
-    async def sign(self, _post: Post) -> Signature:
-        """Return the signature of a request."""
-        return Signature(fields={"apikey": self.key}, private={"apikey": self.key})
+    async def authorize(self, _post: Post) -> Authorization:
+        """Return the authorization of a request."""
+        return Authorization(fields={"apikey": self.key}, secrets={"apikey": self.key})
 
-    def renounce(self, _signature: Signature) -> bool:
-        """Return whether there may be another signature than this one, which was refused."""
+    def invalidate(self, _authorization: Authorization) -> bool:
+        """Return False: there is no other authorization than the one that was refused."""
         return False
 
 
 class ClientCredentials:
-    """OAuth2 client credentials (API.md, D): a token that is fetched when it is needed, and kept in memory alone.
+    """OAuth2 client credentials (API.md, D): the token is fetched when it is needed, and kept in memory only.
 
-    `on_token` is called with each new token before it is used, so that it can be kept out of logs. One instance may sign for
+    `on_token` is called with each new token before it is used, so that it can be kept out of logs. One instance can be used by
     many requests at once: the token is fetched once for all of them.
     """
 
@@ -57,37 +57,37 @@ class ClientCredentials:
         self._client_id = client_id
         self._client_secret = client_secret
         self._on_token = on_token
-        self._signature: Signature | None = None
+        self._authorization: Authorization | None = None
         self._renew_at = 0.0
         self._lock = asyncio.Lock()
         self._renewals = 0
         self._failure: SmsMobileApiError | None = None
 
-    async def sign(self, post: Post) -> Signature:
-        """Return the signature of a request, with a token that is good for a while.
+    async def authorize(self, post: Post) -> Authorization:
+        """Return the authorization of a request, with a token that is still valid for some time.
 
-        Raises InvalidCredentials, SubscriptionExpired, RateLimited or Refused (as ClientRefused) where the service gives no
-        token, NotReachable (as NoToken where something answered) where none came. It is never OutcomeUnknown: the request
-        was not made.
+        Raises InvalidCredentials, SubscriptionExpired, RateLimited or TokenRefused where the service refuses to give a token,
+        NotReachable or NoToken where none came. Never raises OutcomeUnknown: the request itself was not made.
         """
-        return self._fresh() or await self._renew(post)
+        return self._valid() or await self._renew(post)
 
-    def renounce(self, signature: Signature) -> bool:
-        """Use the token no more, which was refused; return whether there may be another one."""
-        if self._signature is signature:
-            self._signature = None
+    def invalidate(self, authorization: Authorization) -> bool:
+        """Stop using the token of an authorization that was refused; return True, as another one can be fetched."""
+        if self._authorization is authorization:
+            self._authorization = None
         return True
 
-    def _fresh(self) -> Signature | None:
-        return self._signature if time.monotonic() < self._renew_at else None
+    def _valid(self) -> Authorization | None:
+        return self._authorization if time.monotonic() < self._renew_at else None
 
-    async def _renew(self, post: Post) -> Signature:
+    async def _renew(self, post: Post) -> Authorization:
         renewals = self._renewals
         async with self._lock:
-            if signature := self._fresh():
-                return signature
+            if authorization := self._valid():
+                return authorization
             if self._renewals != renewals and self._failure:
-                # It failed while we waited: all who waited are told, else each would wait for a failure of its own.
+                # It failed while this request waited. Each waiting request gets that error and does not try for itself:
+                # otherwise the last of twenty would wait for twenty timeouts.
                 raise self._failure.with_traceback(None)
             self._failure = None
             try:
@@ -98,28 +98,28 @@ class ClientCredentials:
             finally:
                 self._renewals += 1
 
-    async def _fetch(self, post: Post) -> Signature:
+    async def _fetch(self, post: Post) -> Authorization:
         failure: SmsMobileApiError
-        asked_at = time.monotonic()
+        started = time.monotonic()
         client = {"client_id": self._client_id, "client_secret": self._client_secret}
         try:
             answer = await post(TOKEN_PATH, {"grant_type": "client_credentials", **client})
         except OutcomeUnknown as err:
             failure = NoToken(str(err))
         except Refused as refusal:
-            failure = ClientRefused(refusal.reason)
+            failure = TokenRefused(refusal.reason)
         else:
             if token := _token_of(answer):
                 if self._on_token:
                     self._on_token(token)
-                life = _life_of(answer)
-                self._renew_at = asked_at + life - min(_LONGEST_MARGIN, life / 4)
-                self._signature = Signature(
-                    headers={"Authorization": f"Bearer {token}"}, private={**client, "token": token}
+                lifetime = _lifetime_of(answer)
+                self._renew_at = started + lifetime - min(_MAX_MARGIN, lifetime / 4)
+                self._authorization = Authorization(
+                    headers={"Authorization": f"Bearer {token}"}, secrets={**client, "token": token}
                 )
-                return self._signature
+                return self._authorization
             failure = NoToken("there is no token in the answer")
-        # Raised out here so that nothing in its context says that the outcome is unknown.
+        # Raised outside of the handlers, so that no OutcomeUnknown is its context.
         raise failure
 
 
@@ -131,13 +131,13 @@ def _token_of(answer: Any) -> str | None:
     return token if isinstance(token, str) and _TOKEN.fullmatch(token) else None
 
 
-def _life_of(answer: Mapping[str, Any]) -> float:
-    """Return for how many seconds a token is good; an hour where the answer does not say it readably (G)."""
-    written = answer.get("expires_in")
-    if isinstance(written, bool) or not isinstance(written, str | int | float):
-        return DEFAULT_LIFE
+def _lifetime_of(answer: Mapping[str, Any]) -> float:
+    """Return for how many seconds a token is valid; an hour where `expires_in` is missing or can't be read (G)."""
+    value = answer.get("expires_in")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return DEFAULT_LIFETIME
     try:
-        life = float(written)
+        lifetime = float(value)
     except ValueError, OverflowError:
-        return DEFAULT_LIFE
-    return life if 0 < life <= _LONGEST_LIFE else DEFAULT_LIFE
+        return DEFAULT_LIFETIME
+    return lifetime if 0 < lifetime <= _MAX_LIFETIME else DEFAULT_LIFETIME

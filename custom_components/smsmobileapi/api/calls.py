@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Self
 
-from .models import Direction, NotAMessage, Source
-from .rows import count_of, date_and_hour, first_time, text_of
+from .errors import InvalidPayload
+from .models import Direction, Source
+from .parsing import count_of, first_time, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A call of a phone of the account.
 
-    `number` is as the service wrote it, None where it was withheld; `duration` is in seconds; `started_at` is UTC. `origin`
-    tells the second in which it began as far as that is known, None where the service gave no time at all.
+    `number` is as the service wrote it, None where it was withheld; `duration` is in seconds; `started_at` is UTC. `origin` is
+    the Unix second in which the call began, or the text of a time that can't be read; None where the service gave no time.
     """
 
     call_id: str | None
@@ -29,43 +30,47 @@ class Call:
 
     @classmethod
     def from_api(cls, row: object, *, direction: Direction, zone: tzinfo, arrived: datetime) -> Self:
-        """Read a row of `/call/missed/list/`, or of the incoming or outgoing ones, which have other names (D).
+        """Read a row of `/call/missed/list/`, or of the list of incoming or outgoing calls, which has other names (D).
 
-        `zone` is that of `date`, `arrived` (UTC) stands in for a time that can't be read. Raises NotAMessage.
+        `zone` is the zone of a missed call's date; `arrived` (UTC) is used where no time can be read. Raises InvalidPayload.
         """
         if not isinstance(row, Mapping):
-            raise NotAMessage("not an object")
-        number = text_of(row, "phone_number", "number")
-        # The one is exact; the other is in UTC, though nothing in it says so.
-        time, origin = first_time([row.get("call_date_ms") or None, row.get("call_datetime_utc")], UTC)
-        if time is None:
-            time, written = first_time([date_and_hour(row)], zone)
-            origin = written or origin
+            raise InvalidPayload("not an object")
+        if direction is Direction.MISSED:
+            number, name = text_of(row, "number"), text_of(row, "name")
+            time, origin = first_time([row.get("date")], zone)
+        else:
+            number, name = text_of(row, "phone_number"), text_of(row, "cached_name")
+            # Milliseconds come first, they are exact; 0 means that there are none. The other time is UTC without saying so.
+            time, origin = first_time([row.get("call_date_ms") or None, row.get("call_datetime_utc")], UTC)
         if time is None and number is None:
-            raise NotAMessage("no number and no time")
+            raise InvalidPayload("no number and no time")
         return cls(
-            call_id=text_of(row, "guid"),
+            call_id=None,
             direction=direction,
             number=number,
-            name=text_of(row, "cached_name", "name"),
+            name=name,
             duration=count_of(row.get("duration_sec")),
             started_at=time or arrived,
             origin=origin,
-            phone=text_of(row, "sIdentifiantPhone", "sIdentifiant", "sid", "device_id"),
+            phone=None,
             source=Source.POLL,
         )
 
     @classmethod
-    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
-        """Read the data of a V2 event `call.missed`, `call.incoming` or `call.outgoing` (D)."""
-        time, origin = first_time([data.get("call_at")], zone)
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str, occurred: datetime) -> Self:
+        """Read the data of a V2 event `call.missed`, `call.incoming` or `call.outgoing` (D).
+
+        A missing guid is `event_id`, a missing time is `occurred` (UTC).
+        """
+        time, origin = first_time([data.get("call_at")], UTC)
         return cls(
-            call_id=text_of(data, "guid"),
+            call_id=text_of(data, "guid") or event_id,
             direction=Direction(kind.removeprefix("call.")),
             number=text_of(data, "number"),
             name=text_of(data, "name"),
             duration=count_of(data.get("duration_seconds")),
-            started_at=time or arrived,
+            started_at=time or occurred,
             origin=origin,
             phone=text_of(data, "device_id"),
             source=Source.WEBHOOK,

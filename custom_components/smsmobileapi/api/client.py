@@ -1,38 +1,36 @@
-"""The client: one method per endpoint, one `_request`."""
+"""The client of the service: one method per endpoint, and one `_request` for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 import logging
-import re
 from typing import Any, Final
 
 import aiohttp
 
-from .auth import Credentials, Signature
+from .auth import Credentials
 from .calls import Call
-from .errors import ClientRefused, InvalidCredentials, Refused, UnexpectedAnswer
-from .exchange import exchange
-from .models import Channel, Direction, NotAMessage, ReceivedMessage, Source
+from .errors import InvalidCredentials, InvalidPayload, Refused, TokenRefused, UnexpectedAnswer
+from .models import Channel, Direction, ReceivedMessage, Source
+from .parsing import list_of, word_of, yes_or_no
 from .phones import Phone, items_of, phones_of
-from .rows import rows_of, word_of, yes_or_no
-from .sending import LogEntry, OutgoingMessage, SentMessage
-from .whatsapp import denies_whatsapp, on_whatsapp
+from .sending import SendRequest, SentLogEntry, message_id_of
+from .transport import make_request
 
 _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_URL: Final = "https://api.smsmobileapi.com"
-# Of the whole exchange, the body included; connecting has to be done well before that.
+# `total` is for the whole exchange, the body included.
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
-# The most calls that each list gives at once (D).
-_MOST_CALLS: Final = {Direction.MISSED: 500, Direction.INCOMING: 200, Direction.OUTGOING: 200}
-_NO_SUCH_MESSAGE: Final = re.compile(
-    r"(?<!path_)(?<!page_)(?<!route_)(?<!endpoint_)not_found|no_such_(?:message|sms|guid|id)|no_(?:message|sms)|n[o']?t_exist"
-    r"|(?:unknown|invalid)_(?:message|sms|guid|id)"
+# How many calls each list gives at most in one answer (D).
+_MAX_CALLS: Final = {Direction.MISSED: 500, Direction.INCOMING: 200, Direction.OUTGOING: 200}
+# The reasons that say that a message does not exist (G).
+_NO_SUCH_MESSAGE: Final = frozenset(
+    {"not_found", "message_not_found", "unknown_message", "unknown_guid", "invalid_guid"}
 )
 
 
 class SmsMobileApiClient:
-    """Talks to the service for one account. All methods raise SmsMobileApiError's children and nothing else."""
+    """The service, for one account. All methods raise the children of SmsMobileApiError and nothing else."""
 
     def __init__(
         self, session: aiohttp.ClientSession, credentials: Credentials, url: str = DEFAULT_URL
@@ -41,12 +39,12 @@ class SmsMobileApiClient:
         self._credentials = credentials
         self._url = url.rstrip("/")
 
-    async def prove_credentials(self, *, zone: tzinfo = UTC) -> list[Phone] | None:
-        """Return the account's phones, once it is clear that the service knows the account; None where their list is unreadable.
+    async def verify_credentials(self, *, zone: tzinfo = UTC) -> list[Phone] | None:
+        """Check that the service knows the account; return its phones, None where their list can't be read.
 
-        `zone` is that of times without one. Raises InvalidCredentials or SubscriptionExpired where the service does not know it.
-        An empty list of phones proves nothing, no more than an unreadable answer or another refusal does: then the list of
-        incoming calls decides, which is documented to refuse a wrong key.
+        `zone` is the zone of times that have none. Raises InvalidCredentials or SubscriptionExpired where the service does not
+        know the account. An unknown key may get an empty list of phones, so where no phone is listed, or the list is refused
+        or can't be read, the list of incoming calls is asked for, which is documented to refuse an unknown key.
         """
         try:
             answer = await self._request("GET", "/gateway/mobile/list/")
@@ -57,162 +55,173 @@ class SmsMobileApiClient:
             return phones
         answer = await self._request("GET", "/call/incoming/list/", {"limit": "1"})
         if not (isinstance(answer, Mapping) and answer.get("success") is True):
-            raise UnexpectedAnswer("neither the list of phones nor that of calls is readable")
+            raise UnexpectedAnswer("neither the list of phones nor the list of calls can be read")
         return phones
 
-    async def received_messages(self, *, after: int | None, zone: tzinfo) -> list[ReceivedMessage]:
-        """Return the SMS received after `after` (Unix seconds; None for all), oldest first.
+    async def received_messages(
+        self, *, after: int | None, zone: tzinfo, skip: Callable[[Mapping[str, Any]], bool] | None = None
+    ) -> list[ReceivedMessage]:
+        """Return the SMS that were received after `after` (Unix seconds; None for all), oldest first.
 
-        `zone` is that of times without one. Rows that are no message are left out. An unknown key has no messages, and
-        no error either (S).
+        `zone` is the zone of times that have none. Rows for which `skip` returns True (the caller knows them already) are left
+        out without being parsed, and so are rows that are no message. An unknown key gets no error but no messages (S).
         """
-        answer = await self._request(
-            "GET", "/getsms/", {} if after is None else {"after_timestamp_unix": str(after)}
-        )
+        fields = {} if after is None else {"after_timestamp_unix": str(after)}
+        rows = list_of(await self._request("GET", "/getsms/", fields, list_name="sms"), "sms")
+        if rows is None:
+            raise UnexpectedAnswer("the answer has no list of messages")
         arrived = datetime.now(UTC)
         messages = []
-        rows = rows_of(answer, "sms")
+        invalid = 0
         for row in rows:
+            if skip and isinstance(row, Mapping) and skip(row):
+                continue
             try:
                 messages.append(ReceivedMessage.from_api(row, source=Source.POLL, zone=zone, arrived=arrived))
-            except NotAMessage:
-                continue
-        if len(messages) < len(rows):
-            _LOGGER.debug("%d of %d received rows are no messages", len(rows) - len(messages), len(rows))
+            except InvalidPayload:
+                invalid += 1
+        if invalid:
+            _LOGGER.debug("%d of %d received rows are no messages", invalid, len(rows))
         return sorted(messages, key=lambda message: message.received_at)
 
     async def calls(
         self, direction: Direction, *, zone: tzinfo, offset: int = 0, limit: int = 100
     ) -> list[Call]:
-        """Return the calls of one direction, newest first; `offset` is how many of the newest to leave out.
+        """Return the calls of one direction, newest first, without the `offset` newest ones.
 
-        There are never more than the service lists at once: 500 missed ones, 200 others (D). `zone` is that of times without
-        one. Rows that are no call are left out.
+        At most 500 missed calls or 200 others are returned, whatever `limit` says (D). `zone` is the zone of times that have
+        none. Rows that are no call are left out.
         """
-        fields = {"limit": str(max(1, min(limit, _MOST_CALLS[direction])))}
+        fields = {"limit": str(max(1, min(limit, _MAX_CALLS[direction])))}
         if offset > 0:
             fields["offset"] = str(offset)
         if direction is not Direction.MISSED:
             fields["sort_dir"] = "desc"
         answer = await self._request("GET", f"/call/{direction}/list/", fields)
         arrived = datetime.now(UTC)
-        rows = rows_of(answer, *(("data", "rows") if direction is Direction.MISSED else ("rows", "data")))
+        rows = list_of(answer, "data" if direction is Direction.MISSED else "rows")
         calls = []
-        for row in rows:
+        for row in rows or []:
             try:
                 calls.append(Call.from_api(row, direction=direction, zone=zone, arrived=arrived))
-            except NotAMessage:
+            except InvalidPayload:
                 continue
-        if rows and not calls:
-            raise UnexpectedAnswer(f"the list of {direction} calls is unreadable")
+        if rows is None or (rows and not calls):
+            raise UnexpectedAnswer(f"the list of {direction} calls can't be read")
         return sorted(calls, key=lambda call: call.started_at, reverse=True)
 
-    async def send_message(self, message: OutgoingMessage) -> SentMessage:
-        """Send one message.
+    async def send_message(self, message: SendRequest) -> str:
+        """Send one message; return its id.
 
-        Raises Refused or RateLimited where it was not taken, NotReachable where it can't have been, OutcomeUnknown
-        where it may have been.
+        Raises Refused or RateLimited where the service did not accept it, NotReachable where the service can't have got it,
+        OutcomeUnknown where it may have been accepted.
         """
-        return await self._send("/sendsms/", message.fields())
+        return message_id_of(await self._request("POST", "/sendsms/", message.fields()))
 
-    async def resend_message(self, message_id: str, channel: Channel) -> SentMessage:
-        """Have the service send a message again that has failed. Raises as `send_message` does."""
+    async def resend_message(self, message_id: str, channel: Channel) -> str:
+        """Have the service send a failed message again; return its id. Raises the same errors as `send_message`."""
         path = "/resendwa/" if channel is Channel.WHATSAPP else "/resend/"
-        return await self._send(path, {"guid": message_id}, message_id)
+        return message_id_of(await self._request("POST", path, {"guid": message_id}), message_id)
 
     async def sent_log(
         self, *, zone: tzinfo, message_id: str | None = None, keyword: str | None = None
-    ) -> list[LogEntry]:
-        """Return the log of sent messages: that of one message, those with a number or text in them, or all of it."""
+    ) -> list[SentLogEntry]:
+        """Return the log of sent messages: the row of one message, the rows with a number or text in them, or all rows.
+
+        `zone` is the zone of times that have none.
+        """
         fields = {"guid_message": message_id, "keyword": keyword}
         answer = await self._request(
-            "GET", "/log/sent/sms/", {name: value for name, value in fields.items() if value}
+            "GET", "/log/sent/sms/", {name: value for name, value in fields.items() if value}, list_name="sms"
         )
-        rows = rows_of(answer, "sms")
-        entries = [entry for row in rows if (entry := LogEntry.from_api(row, zone=zone))]
-        if rows and not entries:
-            # That nothing in it can be read must not look as if nothing was sent.
-            raise UnexpectedAnswer("the log of sent messages is unreadable")
+        rows = list_of(answer, "sms")
+        entries = [entry for row in rows or [] if (entry := SentLogEntry.from_api(row, zone=zone))]
+        if rows is None or (rows and not entries):
+            # An unreadable log must not be taken for an empty one.
+            raise UnexpectedAnswer("the log of sent messages can't be read")
         return entries
 
     async def delete_message(self, message_id: str) -> bool:
         """Remove an SMS from the account's log; return False where the service has no such message.
 
-        The path and the answer are guesses (G): UnexpectedAnswer where the service does not know them.
+        The path and the answer are guesses (G). Raises UnexpectedAnswer where the answer does not say that it was removed.
         """
         try:
             answer = await self._request("POST", "/deletesms/", {"guid": message_id})
         except Refused as refusal:
-            if isinstance(refusal, ClientRefused) or not _NO_SUCH_MESSAGE.search(word_of(refusal.reason)):
+            if isinstance(refusal, TokenRefused) or word_of(refusal.reason) not in _NO_SUCH_MESSAGE:
                 raise
             return False
-        match answer:
-            case {"deleted": deleted} | {"result": {"deleted": deleted}} if deleted is not None:
-                return yes_or_no(len(deleted) if isinstance(deleted, list) else deleted) is not False
-        if not _agrees(answer):
-            raise UnexpectedAnswer("the answer does not say whether it was deleted")
-        return True
+        if not _is_success(answer):
+            raise UnexpectedAnswer("the answer does not say whether the message was removed")
+        result = answer.get("result")
+        return yes_or_no((result if isinstance(result, Mapping) else answer).get("deleted")) is not False
 
     async def is_on_whatsapp(self, number: str) -> bool | None:
-        """Return whether an E.164 number is on WhatsApp, None where the answer does not tell (shape G)."""
-        bare = number.removeprefix("+")
-        try:
-            answer = await self._request("GET", "/whatsapp/checknumber/", {"recipients": bare})
-        except Refused as refusal:
-            if isinstance(refusal, ClientRefused) or not denies_whatsapp(refusal.reason):
-                raise
-            return False
-        return on_whatsapp(answer, bare)
+        """Return whether an E.164 number is on WhatsApp (S); None where the answer does not say it."""
+        answer = await self._request(
+            "GET", "/whatsapp/checknumber/", {"recipients": number.removeprefix("+")}
+        )
+        match answer:
+            case {"contact_found_on_whatsapp": found} | {"result": {"contact_found_on_whatsapp": found}}:
+                return yes_or_no(found)
+            case _:
+                return None
 
     async def send_notification(self, sid: str, title: str, text: str) -> None:
-        """Push a notification to a phone (D). Raises PhoneOffline where it is not connected, else as `send_message` does."""
+        """Push a notification to a phone (D). Raises PhoneOffline where it is not connected, else as `send_message`."""
         answer = await self._request(
             "POST", "/notification/send", {"sid": sid, "title": title, "message": text}
         )
-        if not _agrees(answer):
-            raise UnexpectedAnswer("the answer does not say whether it was sent")
+        if not _is_success(answer):
+            raise UnexpectedAnswer("the answer does not say whether the notification was sent")
 
-    async def _send(self, path: str, fields: dict[str, str], message_id: str = "") -> SentMessage:
-        answer = await self._request("POST", path, fields)
-        if not isinstance(answer, Mapping):
-            raise UnexpectedAnswer("the answer is not an object")
-        return SentMessage.from_api(answer, message_id)
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        list_name: str | None = None,
+    ) -> Any:
+        """Make a request and return its JSON; raise what a refusal means.
 
-    async def _request(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> Any:
-        """Make a request and return its JSON, once it is clear that the service did not refuse it.
-
-        One that was refused as not authorised was not taken: it is repeated once where another signature can be had.
+        A request that was refused as not authorised is repeated once where another token can be fetched. `list_name` is as for
+        `make_request`.
         """
-        signature = await self._credentials.sign(self._post_unsigned)
-        try:
-            return await self._exchange(method, path, fields or {}, signature)
-        except InvalidCredentials:
-            if not self._credentials.renounce(signature):
-                raise
-        signature = await self._credentials.sign(self._post_unsigned)
-        return await self._exchange(method, path, fields or {}, signature)
+        fields = fields or {}
+        is_repeated = False
+        while True:
+            authorization = await self._credentials.authorize(self._post_unauthorized)
+            try:
+                return await make_request(
+                    self._session,
+                    method,
+                    self._url + path,
+                    {**authorization.fields, **fields},
+                    headers=authorization.headers,
+                    timeout=TIMEOUT,
+                    secrets=authorization.secrets,
+                    list_name=list_name,
+                )
+            except InvalidCredentials:
+                if not self._credentials.invalidate(authorization) or is_repeated:
+                    raise
+            is_repeated = True
 
-    async def _post_unsigned(self, path: str, fields: Mapping[str, str]) -> Any:
-        return await self._exchange("POST", path, fields, Signature())
-
-    async def _exchange(self, method: str, path: str, fields: Mapping[str, str], signature: Signature) -> Any:
-        answer = await exchange(
-            self._session,
-            method,
-            self._url + path,
-            {**signature.fields, **fields},
-            headers=signature.headers,
-            timeout=TIMEOUT,
+    async def _post_unauthorized(self, path: str, fields: Mapping[str, str]) -> Any:
+        """Post a form without credentials: the request for a token."""
+        return await make_request(
+            self._session, "POST", self._url + path, fields, headers={}, timeout=TIMEOUT, secrets={}
         )
-        return answer.content(private={**fields, **signature.private})
 
 
-def _agrees(answer: Any) -> bool:
-    """Tell whether an answer that is no refusal is a yes: it speaks of success, or of no error."""
+def _is_success(answer: Any) -> bool:
+    """Return whether an answer that is no refusal says that the request succeeded: `success` is true, or there is no error."""
     match answer:
         case {"success": success} if yes_or_no(success):
             return True
-        case {"error": _} | {"result": {"error": _} | {"success": True}}:
+        case {"error": _} | {"result": {"error": _}}:
             return True
         case _:
             return False

@@ -1,12 +1,12 @@
-"""What can go wrong with the service, by what the caller should do about it.
+"""The errors of the client, sorted by what the caller should do about each.
 
-`code` is a stable name (translations use it), `placeholders` what its sentence needs.
-No error holds a key, a number or a text: not in its message, its arguments or its context.
+`code` is a stable name (translations use it) and `placeholders` are the values for its sentence.
+No error holds a key, a phone number or a message text: not in its message, its arguments or its context.
 """
 
 
 class SmsMobileApiError(Exception):
-    """Something went wrong between us and the service."""
+    """A request to the service failed. All errors of the client are children of this one."""
 
     code: str
 
@@ -17,7 +17,7 @@ class SmsMobileApiError(Exception):
 
 
 class InvalidCredentials(SmsMobileApiError):
-    """The key, client or token is missing, unknown or no longer good: ask the user for another one."""
+    """The key, client or token is missing, unknown or no longer valid: ask the user for another one."""
 
     code = "invalid_auth"
 
@@ -29,7 +29,7 @@ class SubscriptionExpired(SmsMobileApiError):
 
 
 class RateLimited(SmsMobileApiError):
-    """Too fast, nothing was taken: wait `retry_after` seconds."""
+    """Too many requests; this one was not accepted: wait `retry_after` seconds."""
 
     code = "rate_limited"
 
@@ -44,7 +44,7 @@ class RateLimited(SmsMobileApiError):
 
 
 class Refused(SmsMobileApiError):
-    """The service said no to this request: `reason` says why, repeating it does not help."""
+    """The request was refused: `reason` says why. Repeating it does not help."""
 
     code = "refused"
 
@@ -54,39 +54,47 @@ class Refused(SmsMobileApiError):
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """Return the service's reason."""
+        """Return the reason of the refusal."""
         return {"reason": self.reason}
 
 
 class PhoneOffline(Refused):
-    """No phone of the account is connected to the service."""
+    """The phone that should do it is not connected to the service."""
 
     code = "phone_offline"
 
 
-class ClientRefused(Refused):
-    """The service gives the OAuth2 client no token: what was to be signed was never sent."""
+class TokenRefused(Refused):
+    """The service refused to give the OAuth2 client a token: the request itself was never made."""
 
 
 class NotReachable(SmsMobileApiError):
-    """The request was not taken: it can be repeated without harm."""
+    """The service did not get or not accept the request: it can be repeated without harm."""
 
     code = "cannot_connect"
 
 
 class NoToken(NotReachable):
-    """Something answered, but gave no token to sign with: what was to be signed was never sent."""
+    """The answer to the request for a token has no token in it: the request itself was never made."""
 
     code = "no_token"
 
 
 class OutcomeUnknown(SmsMobileApiError):
-    """The request left, no usable answer came: it may or may not have been taken."""
+    """The request was made, but no usable answer came: the service may or may not have accepted it."""
 
     code = "outcome_unknown"
 
 
 class UnexpectedAnswer(OutcomeUnknown):
-    """Something answered, but not as the service does (HTML, another shape, too large)."""
+    """The answer is not one of the service (HTML, another shape, too large)."""
 
     code = "unexpected_answer"
+
+
+class InvalidPayload(ValueError):
+    """A row or a webhook body is not a message, call, report or event; the text says what is missing."""
+
+
+class InvalidSignature(Exception):
+    """The signature of a webhook request is missing, wrong or too old: anybody may have sent it."""

@@ -1,33 +1,31 @@
-"""Received messages, and the words that all models share.
-
-What API.md marks S (seen) and G (guessed) is read with tolerance.
-"""
+"""Received messages, and the enumerations that all models share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Self
 
-from .rows import clean, date_and_hour, first_time, text_of, yes_or_no
+from .errors import InvalidPayload
+from .parsing import clean, date_and_hour, first_time, text_of, yes_or_no
 
 
 class Channel(StrEnum):
-    """How a message travels."""
+    """The way in which a message is sent or received."""
 
     SMS = "sms"
     WHATSAPP = "whatsapp"
 
 
 class Source(StrEnum):
-    """Which way something reached us."""
+    """How we got a message or a call: the service called the webhook, or we polled its list."""
 
     WEBHOOK = "webhook"
     POLL = "poll"
 
 
 class Direction(StrEnum):
-    """Who called whom."""
+    """The direction of a call, as the service names its lists."""
 
     MISSED = "missed"
     INCOMING = "incoming"
@@ -35,7 +33,7 @@ class Direction(StrEnum):
 
 
 class Status(StrEnum):
-    """What became of a message that was sent; UNKNOWN is what nobody could tell us in the end."""
+    """The status of a sent message. UNKNOWN: the service has not reported any final status."""
 
     ACCEPTED = "accepted"
     SENT = "sent"
@@ -43,17 +41,13 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class NotAMessage(ValueError):
-    """No message and no event; the text says what is missing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedMessage:
     """A message that a phone of the account received.
 
-    `message_id` is the service's guid, `sender` the number as the service wrote it, `received_at` is UTC. `origin` tells
-    the second in which the sender sent it as far as that is known, for telling repeats from new messages; it is None
-    where the service gave no time at all.
+    `message_id` is the service's guid, `sender` the number as the service wrote it, `received_at` is UTC. `origin` identifies
+    the second in which the message was sent (Unix seconds, or the text of a time that can't be read); it is used to detect
+    repeats and is None where the service gave no time. `voice` marks a voice message, `is_transcript` its transcript.
     """
 
     message_id: str | None
@@ -72,18 +66,22 @@ class ReceivedMessage:
     def from_api(cls, row: object, *, source: Source, zone: tzinfo, arrived: datetime) -> Self:
         """Read a row of `/getsms/` (D) or a V1 webhook body (D); both have the same fields.
 
-        `arrived` (UTC) stands in for a time that can't be read. Raises NotAMessage.
+        `zone` is the zone of times that have none; `arrived` (UTC) is used where no time can be read. Raises InvalidPayload.
         """
         if not isinstance(row, Mapping):
-            raise NotAMessage("not an object")
-        times = [row.get("timestamp_unix"), row.get("time_received"), date_and_hour(row)]
+            raise InvalidPayload("not an object")
+        sender = text_of(row, "number")
+        text = _text(row["message"]) if "message" in row else None
+        if not sender or text is None:
+            raise InvalidPayload("no message" if sender else "no number")
+        times = (row.get("timestamp_unix"), row.get("time_received"), date_and_hour(row))
         time, origin = first_time(times, zone)
         return cls(
             message_id=text_of(row, "guid"),
             channel=Channel.SMS,
-            sender=_sender(row, "number"),
+            sender=sender,
             sender_name=text_of(row, "alias"),
-            text=_body(row, "message"),
+            text=text,
             received_at=time or arrived,
             origin=origin,
             phone=text_of(row, "sIdentifiantPhone"),
@@ -91,20 +89,20 @@ class ReceivedMessage:
         )
 
     @classmethod
-    def from_event(cls, kind: str, data: Mapping[str, Any], *, zone: tzinfo, arrived: datetime) -> Self:
+    def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str, occurred: datetime) -> Self:
         """Read the data of a V2 event `sms.received`, `whatsapp.received` or `whatsapp.voice.transcribed` (D).
 
-        Raises NotAMessage.
+        A missing sender or text is "", a missing guid is `event_id`, a missing time is `occurred` (UTC).
         """
         is_transcript = kind == "whatsapp.voice.transcribed"
-        time, origin = first_time([data.get("received_at")], zone)
+        time, origin = first_time([data.get("received_at")], UTC)
         return cls(
-            message_id=text_of(data, "guid", "data_id"),
+            message_id=text_of(data, "guid", "data_id") or event_id,
             channel=Channel.SMS if kind.startswith("sms.") else Channel.WHATSAPP,
-            sender=_sender(data, "from", "number"),
+            sender=text_of(data, "from") or "",
             sender_name=text_of(data, "contact_name", "alias"),
-            text=_body(data, "transcript", "message") if is_transcript else _body(data, "message"),
-            received_at=time or arrived,
+            text=_text(data.get("transcript" if is_transcript else "message")) or "",
+            received_at=time or occurred,
             origin=origin,
             phone=text_of(data, "device_id"),
             source=Source.WEBHOOK,
@@ -113,15 +111,8 @@ class ReceivedMessage:
         )
 
 
-def _sender(row: Mapping[str, Any], *names: str) -> str:
-    if sender := text_of(row, *names):
-        return sender
-    raise NotAMessage("no number")
-
-
-def _body(row: Mapping[str, Any], *names: str) -> str:
-    """Return the text of a message; null is a message without text, no field at all is no message."""
-    for name in names:
-        if name in row and not isinstance(row[name], Mapping | list):
-            return "" if row[name] is None else clean(str(row[name]))
-    raise NotAMessage("no message")
+def _text(value: object) -> str | None:
+    """Return the text of a message, "" for null; None for a list or an object."""
+    if isinstance(value, Mapping | list):
+        return None
+    return "" if value is None else clean(str(value))

@@ -1,11 +1,11 @@
-"""The inbound door: every message, call and report that arrives, whichever way, passes here once."""
+"""The inbox: every message, call and report that arrives, by webhook or poll, passes `Inbox.receive` once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 import logging
-from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -17,7 +17,7 @@ from ..const import EVENT_CALL, EVENT_MESSAGE_RECEIVED, signal_call, signal_mess
 from ..contacts import Contacts
 from ..numbers import mask, normalise_sender
 from ..options import Options
-from .ledger import Ledger, call_keys, event_key, message_keys, report_keys
+from .ledger import Ledger, call_keys, event_key, message_keys
 from .models import InboundCall, InboundMessage
 
 _LOGGER = logging.getLogger(__name__)
@@ -25,21 +25,30 @@ _LOGGER = logging.getLogger(__name__)
 type Arrival = ReceivedMessage | Call | StatusReport
 
 
+class InboxState(Enum):
+    """What happens to what arrives."""
+
+    HOLDING = auto()  # automations do not listen yet: it is kept until they do
+    OPEN = auto()  # it is fired at once
+    CLOSED = auto()  # the account or Home Assistant stops: it is refused
+
+
 class InboxClosed(HomeAssistantError):
-    """The account or Home Assistant is going down: nothing can be handled any more, so nothing is taken."""
+    """Nothing can be handled any more, so nothing is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """Something new that nobody listens for yet."""
+class _Item:
+    """Something that arrived; `number` is its normalised sender or caller, "" where there is none."""
 
-    keys: tuple[str, ...]
+    arrival: Arrival
+    keys: tuple[bytes, ...]
+    number: str
     received_at: datetime
-    fire: Callable[[], None]
 
 
 class Inbox:
-    """The inbound door of one account. Until it is open, it holds what arrives."""
+    """The inbox of one account."""
 
     def __init__(
         self, hass: HomeAssistant, entry_id: str, *, ledger: Ledger, contacts: Contacts, options: Options
@@ -49,141 +58,127 @@ class Inbox:
         self._ledger = ledger
         self._contacts = contacts
         self._options = options
-        self._held: list[_Held] = []
-        self._held_keys: set[str] = set()
-        self.is_open = False
-        self._was_closed = False
+        self._state = InboxState.HOLDING
+        self._held: list[_Item] = []
+        self._held_keys: set[bytes] = set()
         self.last_received: datetime | None = None
-        # For diagnostics: how much came which way, and how much of that was known or of no use.
+        # For diagnostics: how much came by which way, and how much of that was known or ignored.
         self.counts: Counter[str] = Counter()
+
+    @property
+    def state(self) -> InboxState:
+        """Return what happens to what arrives now."""
+        return InboxState.CLOSED if self._hass.is_stopping else self._state
 
     @callback
     def receive(self, arrival: Arrival, event_id: str | None = None) -> bool:
-        """Take what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
-        self._check_open()
-        held = self._read(arrival)
-        if self._knows(held.keys) or self._ledger.is_history(arrival):
+        """Handle what arrived; return whether it is new. `event_id` is that of a V2 event. Raises InboxClosed."""
+        self._raise_if_closed()
+        item = self._item(arrival, event_id)
+        if self._is_known(item):
             self.counts["known"] += 1
             if event_id is not None:
-                self._note_event(event_id)
+                self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
             return False
-        if event_id is not None:
-            held = replace(held, keys=(event_key(event_id), *held.keys))
-        if self.is_open:
-            self._fire(held)
+        if self._state is InboxState.OPEN:
+            self._fire(item)
         else:
-            # Not in the ledger yet: should we be killed now, it has to come in again.
-            self._held.append(held)
-            self._held_keys.update(held.keys)
+            # Not in the ledger yet: if Home Assistant is killed now, it has to come in again.
+            self._held.append(item)
+            self._held_keys.update(item.keys)
         return True
 
     @callback
     def knows(self, arrival: Arrival) -> bool:
-        """Tell whether this is not new, without taking it."""
-        return self._knows(self._read(arrival).keys) or self._ledger.is_history(arrival)
+        """Return whether this was received before."""
+        return self._is_known(self._item(arrival, None))
 
     @callback
     def knows_event(self, event_id: str) -> bool:
-        """Tell whether a V2 event was taken before."""
-        return self._knows((event_key(event_id),))
+        """Return whether a V2 event was received before."""
+        return self._has_one_of((event_key(event_id),))
 
     @callback
     def ignore(self, event_id: str) -> None:
-        """Take a V2 event of a type that we have no use for."""
-        self._check_open()
+        """Record a V2 event of a type that is not used. Raises InboxClosed."""
+        self._raise_if_closed()
         self.counts["ignored"] += 1
-        self._note_event(event_id)
-
-    def _note_event(self, event_id: str) -> None:
-        """Remember a V2 event that brings nothing new."""
         self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
 
     @callback
-    def begin_after(self, messages: Sequence[ReceivedMessage]) -> None:
-        """Take these messages as handled long ago, and those that come after them as the first: the ledger was lost."""
+    def begin_after(self, messages: Iterable[ReceivedMessage]) -> None:
+        """Record these messages as handled long ago, so that only later ones are fired: the ledger was lost."""
+        messages = list(messages)
         for message in messages:
-            self._ledger.add(self._read(message).keys, message.received_at.timestamp())
+            self._ledger.add(self._item(message, None).keys, message.received_at.timestamp())
         self._ledger.advance(messages)
         self._ledger.begin_here()
 
     @callback
     def open(self) -> None:
-        """Fire what was held, in the order in which it was received, and hold nothing from now on."""
-        self.is_open = True
-        waiting, self._held = self._held, []
+        """Fire what was held, in the order in which it was received, and from now on at once."""
+        self._state = InboxState.OPEN
+        held, self._held = self._held, []
         self._held_keys.clear()
-        for held in sorted(waiting, key=lambda held: held.received_at):
-            self._fire(held)
-
-    @property
-    def is_closed(self) -> bool:
-        """Tell whether nothing is taken any more."""
-        return self._was_closed or self._hass.is_stopping
+        for item in sorted(held, key=lambda item: item.received_at):
+            self._fire(item)
 
     @callback
     def close(self) -> None:
-        """Take nothing any more."""
-        self._was_closed = True
+        """Accept nothing any more."""
+        self._state = InboxState.CLOSED
 
-    def _check_open(self) -> None:
-        if self.is_closed:
+    def _raise_if_closed(self) -> None:
+        if self.state is InboxState.CLOSED:
             raise InboxClosed
 
-    def _knows(self, keys: tuple[str, ...]) -> bool:
+    def _has_one_of(self, keys: tuple[bytes, ...]) -> bool:
         return self._ledger.knows(keys) or not self._held_keys.isdisjoint(keys)
 
-    def _read(self, arrival: Arrival) -> _Held:
-        """Tell what makes an arrival itself, and what to do with it once somebody listens."""
+    def _is_known(self, item: _Item) -> bool:
+        return self._has_one_of(item.keys) or self._ledger.is_history(item.arrival)
+
+    def _item(self, arrival: Arrival, event_id: str | None) -> _Item:
+        """Return what arrived with the keys that a repeat of it would have."""
+        number, received_at = "", dt_util.utcnow()
+        keys: tuple[bytes, ...] = ()
         match arrival:
             case ReceivedMessage():
-                return self._read_message(arrival)
+                number, received_at = self._normalise(arrival.sender), arrival.received_at
+                keys = message_keys(arrival, number)
             case Call():
-                return self._read_call(arrival)
-            case StatusReport():
-                return _Held(
-                    keys=report_keys(arrival),
-                    received_at=dt_util.utcnow(),
-                    fire=lambda: self._dispatch(signal_status(self._entry_id), arrival),
-                )
+                number, received_at = self._normalise(arrival.number or ""), arrival.started_at
+                keys = call_keys(arrival, number)
+        # A report has no other key: the same message may fail, be sent again, and fail again.
+        event_keys = () if event_id is None else (event_key(event_id),)
+        return _Item(arrival=arrival, keys=(*keys, *event_keys), number=number, received_at=received_at)
 
-    def _read_message(self, message: ReceivedMessage) -> _Held:
-        sender = normalise_sender(message.sender, self._options.region)
-        keys = message_keys(message, sender)
-
-        def fire() -> None:
-            inbound = InboundMessage(
-                message_id=message.message_id or keys[0],
-                message=message,
-                sender=sender,
-                contact=self._contacts.by_number(sender),
-            )
-            _LOGGER.debug("New %s from %s by %s", message.channel, mask(sender), message.source)
-            self.counts[f"{message.channel} by {message.source}"] += 1
-            self.last_received = dt_util.utcnow()
-            self._tell(EVENT_MESSAGE_RECEIVED, inbound.as_event_data())
-            self._dispatch(signal_message(self._entry_id), inbound)
-
-        return _Held(keys=keys, received_at=message.received_at, fire=fire)
-
-    def _read_call(self, call: Call) -> _Held:
-        number = normalise_sender(call.number, self._options.region) if call.number else None
-
-        def fire() -> None:
-            contact = self._contacts.by_number(number) if number else None
-            self.counts[f"call by {call.source}"] += 1
-            inbound = InboundCall(call=call, number=number, contact=contact)
-            self._tell(EVENT_CALL, inbound.as_event_data())
-            self._dispatch(signal_call(self._entry_id), inbound)
-
-        return _Held(keys=call_keys(call, number or ""), received_at=call.started_at, fire=fire)
+    def _normalise(self, number: str) -> str:
+        return normalise_sender(number, self._options.region) if number else ""
 
     @callback
-    def _fire(self, held: _Held) -> None:
-        self._ledger.add(held.keys, held.received_at.timestamp())
-        held.fire()
-
-    def _tell(self, event: str, data: dict[str, Any]) -> None:
-        self._hass.bus.async_fire(event, {"config_entry_id": self._entry_id, **data})
-
-    def _dispatch(self, signal: str, news: object) -> None:
-        async_dispatcher_send(self._hass, signal, news)
+    def _fire(self, item: _Item) -> None:
+        """Record an item as handled and let automations and entities know of it."""
+        self._ledger.add(item.keys, item.received_at.timestamp())
+        arrival, contact = item.arrival, self._contacts.by_number(item.number) if item.number else None
+        account = {"config_entry_id": self._entry_id}
+        match arrival:
+            case ReceivedMessage():
+                message = InboundMessage(
+                    message_id=arrival.message_id or item.keys[0].hex(),
+                    message=arrival,
+                    sender=item.number,
+                    contact=contact,
+                )
+                _LOGGER.debug("New %s from %s by %s", arrival.channel, mask(item.number), arrival.source)
+                self.counts[f"{arrival.channel} by {arrival.source}"] += 1
+                self.last_received = dt_util.utcnow()
+                self._hass.bus.async_fire(EVENT_MESSAGE_RECEIVED, account | message.as_event_data())
+                async_dispatcher_send(self._hass, signal_message(self._entry_id), message)
+            case Call():
+                call = InboundCall(call=arrival, number=item.number or None, contact=contact)
+                self.counts[f"call by {arrival.source}"] += 1
+                self._hass.bus.async_fire(EVENT_CALL, account | call.as_event_data())
+                async_dispatcher_send(self._hass, signal_call(self._entry_id), call)
+            case StatusReport():
+                async_dispatcher_send(self._hass, signal_status(self._entry_id), arrival)

@@ -1,9 +1,11 @@
-"""The webhook of an account: its URL's life, and what the service brings to it."""
+"""The webhook of an account: the address at which the service calls us, and what it brings."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 import logging
+from pathlib import Path
+import traceback
 from typing import Any, Final
 
 from aiohttp.hdrs import METH_POST
@@ -19,8 +21,8 @@ from homeassistant.util import dt as dt_util
 from ..api import (
     SIGNATURE_HEADER,
     Call,
-    NotAMessage,
-    NotSigned,
+    InvalidPayload,
+    InvalidSignature,
     ReceivedMessage,
     WebhookEvent,
     parse_body,
@@ -29,7 +31,8 @@ from ..api import (
 from ..const import DOMAIN
 from ..options import Options
 from ..repairs import Issue, Issues
-from .inbox import Inbox, InboxClosed
+from ..storage import Database, StorageError
+from .inbox import Inbox, InboxClosed, InboxState
 from .journal import Journal
 from .webhook_health import WebhookHealth
 
@@ -42,7 +45,7 @@ type Handler = Callable[[HomeAssistant, str, Request], Awaitable[Response]]
 
 
 class BodyTooLarge(Exception):
-    """More was sent than a message can have."""
+    """The body is longer than any message of the service."""
 
 
 async def async_webhook_url(hass: HomeAssistant, webhook_id: str) -> str | None:
@@ -62,7 +65,7 @@ async def async_webhook_url(hass: HomeAssistant, webhook_id: str) -> str | None:
 
 
 async def async_delete_webhook(hass: HomeAssistant, webhook_id: str) -> None:
-    """Let nobody call the webhook of an account that is removed."""
+    """Delete the webhook of an account that is removed."""
     webhook.async_unregister(hass, webhook_id)
     await async_delete_cloudhook(hass, webhook_id)
 
@@ -75,7 +78,7 @@ async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
 
 
 async def _refuse(_hass: HomeAssistant, _webhook_id: str, _request: Request) -> Response:
-    """Answer while the account is not set up: Home Assistant would say 200 for it, and what came would be lost."""
+    """Answer 503 while the account is not set up: Home Assistant would answer 200, and the message would be lost."""
     return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -83,50 +86,57 @@ class Webhook:
     """The webhook of one account."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, *, options: Options, inbox: Inbox, issues: Issues
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
+        options: Options,
+        database: Database,
+        inbox: Inbox,
+        issues: Issues,
     ) -> None:
         self._hass = hass
         self._entry = entry
+        self._options = options
         self._inbox = inbox
         self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
-        self._secret = options.signing_secret
-        self._journal = Journal(hass, entry.entry_id)
-        self.health = WebhookHealth(hass, entry.entry_id, issues)
+        self._journal = Journal(database)
+        self.health = WebhookHealth(hass, database, issues)
         self.url: str | None = None
 
     @property
-    def is_proved(self) -> bool:
-        """Tell whether the service has called the webhook at the address that it has now."""
-        return self.health.proves(self.url)
+    def is_working(self) -> bool:
+        """Return whether the service has called the webhook at the address that it has now."""
+        return self.health.is_working(self.url)
 
     @property
     def brings_calls(self) -> bool:
-        """Tell whether the webhook brings phone calls, too."""
-        return self.is_proved and self.health.has_brought_call
+        """Return whether the webhook brings phone calls, too."""
+        return self.is_working and self.health.has_brought_call
 
-    async def open(self, *, is_new: bool) -> None:
-        """Take what comes, for the inbox to hold."""
+    async def start(self, *, is_new: bool) -> None:
+        """Pass on what the journal has, and let the service call."""
         await self.health.load(is_new=is_new)
-        await self._journal.load()
-        for body, arrived in self._journal:
-            with suppress(NotAMessage):
-                self._pass_on(parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived))
+        zone = dt_util.get_default_time_zone()
+        for body, arrived in await self._journal.load():
+            with suppress(InvalidPayload):
+                self._pass_on(parse_body(body, zone=zone, arrived=arrived))
         self._register(self._handle)
         # Also where the rest of the set-up fails.
         self._entry.async_on_unload(self._stop)
 
     @callback
     def _stop(self) -> None:
-        """Take nothing any more; what is still being read is refused."""
+        """Accept nothing any more; what is still being read is refused."""
         is_needed = self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id
         self._register(_refuse if is_needed else None)
         self._inbox.close()
-        self._journal.close()
+        self.health.close()
 
     @callback
     def _register(self, handler: Handler | None) -> None:
-        """Have the handler called from now on in place of the one before, or nobody."""
+        """Replace the handler; None takes the webhook away."""
         webhook.async_unregister(self._hass, self._id)
         if handler:
             webhook.async_register(
@@ -142,60 +152,72 @@ class Webhook:
             self._entry.async_on_unload(stop)
         await self._find_url()
 
-    async def close(self) -> None:
-        """Save what is known."""
-        await self.health.close()
+    @callback
+    def inbox_opened(self) -> None:
+        """Empty the journal: all that was in it has been fired."""
+        self._journal.clear()
 
-    async def inbox_opened(self) -> None:
-        """Forget what was kept for the inbox: it has been handled."""
-        await self._journal.clear()
-
-    # What comes in.
+    # Requests.
 
     async def _handle(self, _hass: HomeAssistant, _webhook_id: str, request: Request) -> Response:
-        """Answer the service.
+        """Answer a request of the service.
 
-        What is raised here would become a 200, and the service would believe that we have the message: so nothing is.
+        Home Assistant would answer 200 for an exception, and the service would believe that we have the message: so
+        nothing is raised.
         """
         try:
-            status = await self._take(request.headers, await _read(request))
+            status = await self._receive(request.headers, await _read(request))
         except BodyTooLarge:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        except NotSigned as err:
-            _LOGGER.debug("The webhook was called by somebody unknown: %s", err)
+        except InvalidSignature as err:
+            _LOGGER.debug("A request to the webhook is not signed as it should be: %s", err)
             status = HTTPStatus.UNAUTHORIZED
-        except NotAMessage as err:
-            _LOGGER.debug("The webhook was called with what is no message: %s", err)
+        except InvalidPayload as err:
+            _LOGGER.debug("A request to the webhook holds no message: %s", err)
             status = HTTPStatus.BAD_REQUEST
+        except (InboxClosed, StorageError) as err:
+            _LOGGER.debug("A message can't be kept now and is left to the poll: %s", type(err).__name__)
+            status = HTTPStatus.SERVICE_UNAVAILABLE
         except Exception as err:  # noqa: BLE001 -- see above
-            # Its text may hold the message.
-            _LOGGER.warning("A message could not be taken and is left to the poll: %s", type(err).__name__)
+            # Its text may hold the message, its place in the code does not.
+            _LOGGER.warning(
+                "A message could not be handled and is left to the poll: %s at %s",
+                type(err).__name__,
+                _place_of(err),
+            )
             status = HTTPStatus.SERVICE_UNAVAILABLE
         return Response(status=status)
 
-    async def _take(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
-        """Pass on what the service brings; return what to answer."""
+    async def _receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
+        """Check and pass on what the service brings; return the status to answer with."""
         arrived = dt_util.utcnow()
-        is_signed = SIGNATURE_HEADER in headers
-        if self._secret:
+        secret, is_signed = self._options.signing_secret, SIGNATURE_HEADER in headers
+        if secret:
             try:
-                verify_signature(self._secret, headers, body, now=arrived)
-            except NotSigned:
+                verify_signature(secret, headers, body, now=arrived)
+            except InvalidSignature:
                 if not is_signed:
                     self._issues.create(Issue.UNSIGNED)
                 raise
-        if self._journal.is_full:
-            return HTTPStatus.SERVICE_UNAVAILABLE
+            self._issues.clear(Issue.UNSIGNED)
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
-        status = self._pass_on(arrival)
-        if not self._inbox.is_open:
+        if is_kept := self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
+            if self._journal.is_full:
+                return HTTPStatus.SERVICE_UNAVAILABLE
             await self._journal.keep(body, arrived)
-            if self._inbox.is_closed:
-                raise InboxClosed
-        if is_signed and not self._secret:
+        status = self._pass_on(arrival)
+        if is_kept and self._inbox.state is InboxState.OPEN:
+            # It was opened while the body was being written.
+            self._journal.clear()
+        if is_signed and not secret:
             self._issues.create(Issue.SECRET_MISSING)
-        self.health.was_called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
+        self.health.called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
         return status
+
+    def _is_known(self, arrival: ReceivedMessage | WebhookEvent) -> bool:
+        if isinstance(arrival, WebhookEvent):
+            return self._inbox.knows_event(arrival.event_id)
+        return self._inbox.knows(arrival)
 
     def _pass_on(self, arrival: ReceivedMessage | WebhookEvent) -> HTTPStatus:
         if isinstance(arrival, ReceivedMessage):
@@ -211,11 +233,11 @@ class Webhook:
 
     @callback
     def polled(self, arrival: ReceivedMessage | Call) -> None:
-        """Note that a poll was first with a message or a call."""
+        """Record that a poll was first with a message or a call."""
         if self.url:
             self.health.polled(arrival)
 
-    # Its address.
+    # The address.
 
     async def _find_url(self) -> None:
         self.url = await async_webhook_url(self._hass, self._id)
@@ -245,3 +267,9 @@ async def _read(request: Request) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
     return body
+
+
+def _place_of(err: Exception) -> str:
+    """Return the lines of code that an error passed through."""
+    frames = traceback.extract_tb(err.__traceback__)
+    return ", ".join(f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in frames)

@@ -1,69 +1,73 @@
-"""WebhookHealth: whether the webhook works, told from what it brings and from what a poll has to bring in its stead."""
+"""Whether the webhook works: what it brings, and what a poll had to bring because it did not."""
 
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api import Call, ReceivedMessage, StatusReport
+from ..database_file import Statement
 from ..repairs import Issue, Issues
-from ..storage import AccountStore, File
+from ..storage import Database, read_state, state_statement
 
 # How long the webhook may be on its way with a message that a poll has found already.
 DELIVERY_SLACK: Final = timedelta(minutes=2)
 DAY: Final = timedelta(days=1)
 MISSES_PER_DAY: Final = 3
-# A webhook that brings only some of the messages is not one that works.
+# A webhook that brings only some of the messages does not work.
 CALLS_TO_TRUST: Final = 3
 
-
-class _Saved(TypedDict):
-    proved: str | None
-    brings_calls: NotRequired[bool]
+_STATE_NAME: Final = "webhook"
 
 
 class WebhookHealth:
     """What is known of one account's webhook.
 
-    It is proved once the service has called it at the address that it has now: until then nobody knows whether that
-    address was pasted into the service's dashboard.
+    It works once the service has called it at the address that it has now: until then nobody knows whether that address
+    was pasted into the service's dashboard.
     """
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, issues: Issues) -> None:
+    def __init__(self, hass: HomeAssistant, database: Database, issues: Issues) -> None:
         self._hass = hass
+        self._database = database
         self._issues = issues
-        self._store = AccountStore[_Saved](hass, entry_id, File.WEBHOOK)
-        self._proved: str | None = None
+        self._called_at_address: str | None = None  # a digest of it
         self._has_brought_call = False
         # In whole seconds, as most times of the service are.
-        self._opened_at = dt_util.utcnow().replace(microsecond=0)
+        self._started_at = dt_util.utcnow().replace(microsecond=0)
         self._awaited: dict[str, CALLBACK_TYPE] = {}
         self._misses: list[datetime] = []
         self._calls_since_miss = 0
+        database.add_snapshot(self._snapshot)
 
     async def load(self, *, is_new: bool) -> None:
-        """Read what is known. What another account's webhook proved says nothing of a new one's."""
-        await self._store.load(self._read_saved)
+        """Read what was saved. For a new account that is of another account's webhook, so it does not count."""
+        nothing: dict[str, Any] = {}
+        state = (
+            nothing if is_new else await self._database.load(partial(read_state, name=_STATE_NAME), nothing)
+        )
+        self._called_at_address = state.get("called_at_address")
+        self._has_brought_call = bool(state.get("has_brought_call"))
         if is_new:
-            self._note(None, has_brought_call=False)
+            self._write()
 
-    async def close(self) -> None:
-        """Wait for no message any more and save what is known."""
+    @callback
+    def close(self) -> None:
+        """Wait for no message any more."""
         while self._awaited:
             self._awaited.popitem()[1]()
-        await self._store.close(self._as_saved())
 
-    def proves(self, url: str | None) -> bool:
-        """Tell whether the service has called the webhook at this address."""
-        return url is not None and self._proved == _digest(url)
+    def is_working(self, url: str | None) -> bool:
+        """Return whether the service has called the webhook at this address."""
+        return url is not None and self._called_at_address == _digest(url)
 
     @property
     def has_brought_call(self) -> bool:
-        """Tell whether the webhook brings phone calls, too: only V2 does, and only those that were chosen there."""
+        """Return whether the webhook brings phone calls: only V2 does, and only those types that were chosen there."""
         return self._has_brought_call
 
     @property
@@ -72,14 +76,14 @@ class WebhookHealth:
         return sum(dt_util.utcnow() - miss < DAY for miss in self._misses)
 
     @callback
-    def was_called(self, url: str | None, content: ReceivedMessage | Call | StatusReport | None) -> None:
-        """Note that the webhook works."""
+    def called(self, url: str | None, content: ReceivedMessage | Call | StatusReport | None) -> None:
+        """Record that the service called the webhook at this address, with `content` where it was of use."""
         if isinstance(content, ReceivedMessage) and (
             cancel := self._awaited.pop(content.message_id or "", None)
         ):
             cancel()
-        self._note(
-            _digest(url) if url else self._proved,
+        self._set(
+            _digest(url) if url else self._called_at_address,
             has_brought_call=self._has_brought_call or isinstance(content, Call),
         )
         self._calls_since_miss += 1
@@ -89,36 +93,40 @@ class WebhookHealth:
 
     @callback
     def polled(self, arrival: ReceivedMessage | Call) -> None:
-        """Note that a poll was first: with a call, these have to be polled for; a message the webhook should bring too."""
+        """Record that a poll was first with something new: a call has to be polled for; a message the webhook should bring, too."""
         if isinstance(arrival, Call):
-            self._note(self._proved, has_brought_call=False)
-        elif arrival.message_id and arrival.received_at >= self._opened_at:
+            self._set(self._called_at_address, has_brought_call=False)
+        elif arrival.message_id and arrival.received_at >= self._started_at:
             job = HassJob(partial(self._missed, arrival.message_id), cancel_on_shutdown=True)
             self._awaited[arrival.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
 
     @callback
     def _missed(self, message_id: str, _now: datetime) -> None:
-        """Note that the webhook did not bring a message: it has to prove itself again."""
+        """Record that the webhook did not bring a message: until it is called again, it does not count as working."""
         self._awaited.pop(message_id, None)
         self._calls_since_miss = 0
-        self._note(None, has_brought_call=self._has_brought_call)
+        self._set(None, has_brought_call=self._has_brought_call)
         now = dt_util.utcnow()
         self._misses = [*(miss for miss in self._misses if now - miss < DAY), now]
         if len(self._misses) >= MISSES_PER_DAY:
             self._issues.create(Issue.WEBHOOK_MISSES)
 
     @callback
-    def _note(self, proved: str | None, *, has_brought_call: bool) -> None:
-        if (proved, has_brought_call) != (self._proved, self._has_brought_call):
-            self._proved, self._has_brought_call = proved, has_brought_call
-            self._store.save_soon(self._as_saved)
+    def _set(self, called_at_address: str | None, *, has_brought_call: bool) -> None:
+        if (called_at_address, has_brought_call) != (self._called_at_address, self._has_brought_call):
+            self._called_at_address, self._has_brought_call = called_at_address, has_brought_call
+            self._write()
 
-    def _read_saved(self, saved: _Saved) -> None:
-        self._proved = saved["proved"]
-        self._has_brought_call = bool(saved.get("brings_calls"))
+    def _write(self) -> None:
+        for statement in self._snapshot():
+            self._database.write(statement)
 
-    def _as_saved(self) -> _Saved:
-        return {"proved": self._proved, "brings_calls": self._has_brought_call}
+    def _snapshot(self) -> list[Statement]:
+        state = {
+            "called_at_address": self._called_at_address,
+            "has_brought_call": self._has_brought_call,
+        }
+        return [state_statement(_STATE_NAME, state)]
 
 
 def _digest(url: str) -> str:

@@ -5,14 +5,16 @@ from typing import Any, Self
 
 from homeassistant.util import dt as dt_util
 
-from ..api import Channel, OutgoingMessage, Status
+from ..api import Channel, SendRequest, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """A message that the service accepted. Times are Unix seconds; `looked_up` counts the look-ups.
+    """A message that the service accepted, and what became of it. Times are Unix seconds.
 
-    `due_at` is when the service is to send it, `sms_instead` what is sent should WhatsApp fail.
+    `recipient` is a normalised number, `contact` the name of the contact who has it. `looked_up` counts the look-ups in the
+    sent log, `look_up_at` is the time of the next. `due_at` is when the service is to send the message, 0 for at once.
+    `sms_instead` is the SMS to send where WhatsApp fails.
     """
 
     message_id: str
@@ -25,23 +27,28 @@ class OutboundMessage:
     looked_up: int = 0
     look_up_at: float = 0
     due_at: float = 0
-    sms_instead: OutgoingMessage | None = None
+    sms_instead: SendRequest | None = None
+
+    @property
+    def leaves_at(self) -> float:
+        """Return when the message leaves the service, at the earliest."""
+        return max(self.accepted_at, self.due_at)
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Read what was saved."""
+        """Return the message from its fields as they were saved. Raises ValueError, TypeError and LookupError."""
         sms = saved.get("sms_instead")
         return cls(
             **{
                 **saved,
                 "channel": Channel(saved["channel"]),
                 "status": Status(saved["status"]),
-                "sms_instead": sms and OutgoingMessage(**{**sms, "channel": Channel(sms["channel"])}),
+                "sms_instead": sms and SendRequest(**{**sms, "channel": Channel(sms["channel"])}),
             }
         )
 
     def as_response(self) -> dict[str, Any]:
-        """Return what an action answers for it."""
+        """Return the message as actions answer with it."""
         return {
             "recipient": self.recipient,
             "contact": self.contact,

@@ -1,4 +1,4 @@
-"""How many SMS a text becomes, by GSM 03.38 and 03.40."""
+"""Count the SMS that a text becomes: the alphabets of GSM 03.38, the parts of GSM 03.40."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ _BASIC: Final = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENSION: Final = "\f^{}\\[~]|€"  # an escape stands before each of them
+_EXTENSION: Final = "\f^{}\\[~]|€"  # each needs an escape before it, so two septets
 _SEPTETS: Final = dict.fromkeys(_BASIC, 1) | dict.fromkeys(_EXTENSION, 2)
 
 
 class Alphabet(StrEnum):
-    """What a text is written in on its way; its first character that is not in GSM-7 makes all of it UCS-2."""
+    """How the characters of an SMS are encoded: in GSM-7 where it has all of them, else all in UCS-2."""
 
     GSM_7 = "GSM-7"
     UCS_2 = "UCS-2"
 
 
-# How much a single SMS holds, and one of several, which also says which part it is.
-_ROOM: Final = {Alphabet.GSM_7: (160, 153), Alphabet.UCS_2: (70, 67)}
+# Septets or 16-bit units that fit into a single SMS, and into one of several, which also has a part number.
+_CAPACITY: Final = {Alphabet.GSM_7: (160, 153), Alphabet.UCS_2: (70, 67)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
-    """How many SMS a text becomes; `forced_by` is the first character that is not in GSM-7, None for GSM-7."""
+    """How many SMS a text becomes; `forced_by` is its first character that is not in GSM-7, or None."""
 
     parts: int
     alphabet: Alphabet
@@ -34,9 +34,9 @@ class Segments:
 
 
 def count_segments(text: str) -> Segments:
-    """Count the SMS that a text becomes; an empty one is one.
+    """Count the SMS that a text becomes; an empty text is one SMS.
 
-    The phone has the last word: it may know more alphabets, and may keep joined emojis in one part.
+    A phone may count otherwise: it may use national alphabets, or not split joined emojis.
     """
     forced_by = next((char for char in text if char not in _SEPTETS), None)
     if forced_by is None:
@@ -44,14 +44,13 @@ def count_segments(text: str) -> Segments:
         sizes = [_SEPTETS[char] for char in text]
     else:
         alphabet = Alphabet.UCS_2
-        sizes = [
-            2 if char > "\uffff" else 1 for char in text
-        ]  # UTF-16 in truth: a pair beyond the first plane
-    return Segments(parts=_count_parts(sizes, *_ROOM[alphabet]), alphabet=alphabet, forced_by=forced_by)
+        # Phones send UTF-16: two units for each character above U+FFFF.
+        sizes = [2 if char > "\uffff" else 1 for char in text]
+    return Segments(parts=_count_parts(sizes, *_CAPACITY[alphabet]), alphabet=alphabet, forced_by=forced_by)
 
 
 def _count_parts(sizes: Sequence[int], single: int, part: int) -> int:
-    """Count the parts that characters of these sizes fill, none of them split over two."""
+    """Count the parts for characters of these sizes; no character is split over two parts."""
     if sum(sizes) <= single:
         return 1
     parts, used = 1, 0

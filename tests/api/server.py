@@ -24,7 +24,7 @@ class Seen:
     headers: Mapping[str, str]
 
 
-class Wire:
+class Server:
     """Answers every request with `handler`."""
 
     def __init__(self) -> None:
@@ -32,29 +32,35 @@ class Wire:
         self.url = ""
         self.stopping = asyncio.Event()
         self.handler: Handler
-        self.say({})
+        self.answer({})
         self._runner: web.AppRunner | None = None
 
-    def say(self, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    @property
+    def paths(self) -> list[str]:
+        """Where the requests went, in their order."""
+        return [seen.path for seen in self.seen]
+
+    def answer(self, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         """Answer everything with this: bytes as they are, anything else as JSON."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
-        async def answer(request: web.Request) -> web.Response:
+        async def handler(request: web.Request) -> web.Response:
             return web.Response(body=raw, status=status, headers=headers)
 
-        self.handler = answer
+        self.handler = handler
 
-    def say_in_turn(self, *bodies: Any) -> None:
-        """Answer one after the other, a bare number being a status with an HTML page."""
+    def answer_in_turn(self, *bodies: Any) -> None:
+        """Answer one after the other; a bare number is a status with an HTML page."""
         left = list(bodies)
+        self.seen.clear()
 
-        async def answer(request: web.Request) -> web.Response:
+        async def handler(request: web.Request) -> web.Response:
             body = left.pop(0)
             if isinstance(body, int):
                 return web.Response(text="<html></html>", content_type="text/html", status=body)
             return web.json_response(body)
 
-        self.handler = answer
+        self.handler = handler
 
     async def start(self, certificate: ssl.SSLContext | None = None) -> None:
         """Listen on a free port."""
@@ -65,18 +71,15 @@ class Wire:
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=certificate).start()
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    async def stop(self) -> None:
-        """Stop listening."""
-        self.stopping.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
-
     async def __aenter__(self) -> Self:
-        await self.start()
+        if self._runner is None:
+            await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        self.stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(

@@ -1,0 +1,120 @@
+"""The file of a database: made, opened, checked, kept aside where it can't be used. All of this runs in the executor."""
+
+from contextlib import suppress
+import os
+from pathlib import Path
+import sqlite3
+from typing import Any, Final
+
+from homeassistant.util import dt as dt_util
+
+VERSION: Final = 1
+# Tables with an integer key are appended to: a row costs one page, however many there are.
+SCHEMA: Final = """
+create table handled (id integer primary key, key blob not null, time integer not null);
+create table journal (id integer primary key, arrived text not null, body blob not null);
+create table sends (id integer primary key, time real not null);
+create table messages (message_id text primary key, data text not null);
+create table state (name text primary key, value text);
+"""
+# Of each table, what empties it.
+CLEAR: Final = {
+    "handled": "delete from handled",
+    "journal": "delete from journal",
+    "sends": "delete from sends",
+    "messages": "delete from messages",
+    "state": "delete from state",
+}
+# Of a file that is no database, or a damaged one.
+_BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+# An SQL statement, and the values of each row that it is carried out for.
+type Statement = tuple[str, list[tuple[Any, ...]]]
+
+
+class NotOurs(Exception):
+    """The file is damaged, of a newer version or no file at all."""
+
+
+def write_rows(connection: sqlite3.Connection, statements: list[Statement], *, durable: bool) -> None:
+    """Write all or nothing. Raises sqlite3.Error."""
+    connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
+    connection.execute("begin immediate")
+    try:
+        for sql, rows in statements:
+            connection.executemany(sql, rows)
+        connection.execute("commit")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            connection.execute("rollback")
+        raise
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file or make it. Raises NotOurs, sqlite3.Error and OSError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite's own files beside it get the same permissions.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except (IsADirectoryError, PermissionError) as err:
+        raise NotOurs(type(err).__name__) from None
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        # A file that is not ours stays as it is.
+        _check(connection)
+        connection.execute("pragma journal_mode=wal")
+    except sqlite3.DatabaseError as err:
+        connection.close()
+        code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _BROKEN:
+            raise NotOurs(type(err).__name__) from None
+        raise
+    except NotOurs:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new file, and find out whether those of an old one are ours and whole."""
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version > VERSION:
+        raise NotOurs(f"version {version}")
+    if connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
+        raise NotOurs("damaged")
+    if version == 0:
+        connection.executescript(f"begin immediate; {SCHEMA} pragma user_version={VERSION}; commit;")
+    tables = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
+    if not tables.issuperset(CLEAR):
+        raise NotOurs("tables are missing")
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection | None:
+    """Open what can be read of a file that can't be written, None where nothing can be."""
+    # The second way does without SQLite's files beside it, which are not there after a regular end.
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("select 1 from state limit 1")
+        except sqlite3.Error:
+            continue
+        return connection
+    return None
+
+
+def connect_in_memory() -> sqlite3.Connection:
+    """Return an empty database that stands in until the file can be written."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def keep_aside(path: Path) -> None:
+    """Rename the file, and what SQLite keeps beside it."""
+    mark = f".unreadable.{dt_util.utcnow():%Y%m%dT%H%M%S}"
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(path.with_name(path.name + mark + suffix))
