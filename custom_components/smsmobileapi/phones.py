@@ -99,7 +99,7 @@ class Phones:
             self._phones[sid] = Phone(sid=sid, name=device.name, app_version=device.sw_version)
 
     @callback
-    def take(self, listed: Iterable[Phone] | None) -> None:
+    def update(self, listed: Iterable[Phone] | None) -> None:
         """Take up what the service lists; None where its list could not be read."""
         if listed is not None:
             phones = {phone.sid: phone for phone in listed}

@@ -156,10 +156,10 @@ async def _resend_message(call: ServiceCall) -> ServiceResponse:
 async def _get_messages(call: ServiceCall) -> ServiceResponse:
     """Answer with messages that were received and sent, newest first."""
     data, account = call.data, _account(call)
-    directory = account.outbox.directory
+    recipients = account.outbox.recipients
     wanted = MessageFilter(
-        sender=directory.find_sender(data[ATTR_FROM]) if ATTR_FROM in data else None,
-        recipient=directory.find_number(data[ATTR_TO])[0] if ATTR_TO in data else None,
+        sender=recipients.find_sender(data[ATTR_FROM]) if ATTR_FROM in data else None,
+        recipient=recipients.find_number(data[ATTR_TO])[0] if ATTR_TO in data else None,
         since=data.get(ATTR_SINCE),
         text=data.get(ATTR_TEXT),
         is_failed=data[ATTR_FAILED_ONLY],
@@ -180,7 +180,7 @@ async def _delete_message(call: ServiceCall) -> ServiceResponse:
 async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
     """Answer with who has WhatsApp."""
     outbox = _account(call).outbox
-    found = [outbox.directory.find_number(wanted, Route.WHATSAPP) for wanted in call.data[ATTR_RECIPIENTS]]
+    found = [outbox.recipients.find_number(wanted, Route.WHATSAPP) for wanted in call.data[ATTR_RECIPIENTS]]
     if not found:
         raise invalid("no_recipients")
     return {
@@ -188,7 +188,7 @@ async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
             {
                 "recipient": number,
                 "contact": contact.name if contact else None,
-                "has_whatsapp": await _asked(call, outbox.whatsapp_numbers.ask(number)),
+                "has_whatsapp": await _asked(call, outbox.whatsapp_numbers.check(number)),
             }
             for number, contact in found
         ]

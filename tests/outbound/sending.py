@@ -15,7 +15,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.outbound.fallback import _TASKS
 from simulator import Account, SentMessage, Simulator, report_data
 
 from ..conftest import settle
@@ -115,7 +114,7 @@ async def moments() -> None:
 def do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look into the sent log at once: where the clock stands still, the shortest wait is an endless one."""
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.LOOK_UPS", (0, 0, 0))
-    monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery._wait", lambda _: 0)
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.FIRST_WAIT", 0)
 
 
 async def happens(what: Callable[[], Any]) -> None:
@@ -133,7 +132,6 @@ async def kill(home: HomeAssistant, account: SmsMobileApiConfigEntry, saved: dic
     await home.config_entries.async_unload(account.entry_id)
     saved.clear()
     saved.update(on_disk)
-    home.data.pop(_TASKS, None)
     await home.config_entries.async_setup(account.entry_id)
     await settle(home)
     assert account.state is ConfigEntryState.LOADED

@@ -6,19 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 import logging
-import re
-from typing import Any, Final
+import random
+from typing import Final, cast
 from weakref import WeakValueDictionary
 
 from homeassistant.util import dt as dt_util
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
 
 from ..api import (
     Channel,
@@ -36,23 +28,23 @@ _LOGGER = logging.getLogger(__name__)
 ATTEMPTS: Final = 4
 FIRST_WAIT: Final = 1.0  # seconds; it doubles, with jitter
 LONGEST_WAIT: Final = 30.0  # seconds; an automation is waiting
-# The service may still be busy with a request that we gave up: when to look for it in the sent log, in seconds from one
-# time to the next. How exactly the service searches is not known, so the last time it is the whole log.
+# How often a message may be requested without it being known whether the service accepted it.
+UNKNOWN_AT_MOST: Final = 2
+# The service may still be working on a request that got no answer: when to look for the message in the sent log, in
+# seconds from one time to the next. How exactly the service searches is not known, so the last time it is the whole log.
 LOOK_UPS: Final = (0.5, 2.0, 1.0)
 # Of the service's clock and ours. A zone that is guessed wrong is off by quarters of an hour, and by less than a day.
 CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
 QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
 IDS_REMEMBERED: Final = 5_000
-# What the service may take for a link, and make a short one of.
-_LINK: Final = re.compile(r"\S*(?:://|\w\.\w)\S*")
 
 
 class Delivery:
     """Sends for one account.
 
-    A request that was not taken is repeated. One that may have been taken is looked for in the sent log first: there is no
-    idempotency key (API.md, D).
+    A request that was not accepted is repeated. A message that may have been accepted is looked for in the sent log first:
+    there is no idempotency key (API.md, D).
     """
 
     def __init__(
@@ -62,146 +54,131 @@ class Delivery:
         normalise: Callable[[str], str],
         is_known: Callable[[str], bool],
     ) -> None:
-        """`normalise` is for numbers as the log has them, `is_known` tells the ids of messages that we sent before."""
+        """`normalise` is applied to numbers in the log; `is_known` returns whether an id is that of a message sent before."""
         self._client = client
         self._normalise = normalise
         self._is_known = is_known
-        self._claimed: deque[str] = deque(maxlen=IDS_REMEMBERED)
-        # What looks alike in the log goes to the same number one after the other, else one could be taken for the other.
+        self._sent_ids: deque[str] = deque(maxlen=IDS_REMEMBERED)
+        # Equal texts to one number are sent one after the other: in the log, one could be taken for the other.
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._under_way: list[SendRequest] = []
 
-    async def send(self, message: SendRequest, *, perhaps_since: datetime | None = None) -> str:
+    async def send(self, request: SendRequest, *, perhaps_since: datetime | None = None) -> str:
         """Send a message; return its id. Raises SmsMobileApiError, OutcomeUnknown where it may have been sent.
 
-        What may have been sent before, since `perhaps_since`, is looked for first.
+        With `perhaps_since`, the message may have been sent already, since then, and is looked for first.
         """
-        lock = self._locks.setdefault((message.recipient, _likeness(message)), asyncio.Lock())
+        lock = self._locks.setdefault((request.recipient, _without_blanks(request.text)), asyncio.Lock())
         async with lock:
-            self._under_way.append(message)
-            try:
-                message_id = await self._send(message, perhaps_since)
-            finally:
-                self._under_way.remove(message)
-            self._claimed.append(message_id)
+            since = perhaps_since or dt_util.utcnow()
+            unknown = OutcomeUnknown("it may have been sent before") if perhaps_since else None
+            unknown_left = UNKNOWN_AT_MOST
+            retry = _Retry()
+            while True:
+                if unknown:
+                    if message_id := await self._find(request, since, unknown):
+                        break
+                    if not unknown_left:
+                        raise unknown
+                    unknown = None
+                try:
+                    message_id = await self._client.send_message(request)
+                    break
+                except OutcomeUnknown as err:
+                    _LOGGER.debug("Unknown outcome (%s)", type(err).__name__)
+                    unknown, unknown_left, retry = err, unknown_left - 1, _Retry()
+                except SmsMobileApiError as err:
+                    await retry.wait(err)
+            self._sent_ids.append(message_id)
             return message_id
 
     async def resend(self, message_id: str, channel: Channel) -> str:
-        """Have the service send a message again; return its id. Raises as `send` does, and never repeats it."""
-        sent = await _retry(partial(self._client.resend_message, message_id, channel))
-        return sent.message_id
+        """Have the service send a message again; return its id. Raises as `send`, and never repeats what may have been done."""
+        return await _with_retry(partial(self._client.resend_message, message_id, channel))
 
     async def notify(self, sid: str, title: str, text: str) -> None:
-        """Show a notification on a phone. Raises as `send` does, and never repeats it."""
-        await _retry(partial(self._client.send_notification, sid, title, text))
+        """Show a notification on a phone. Raises as `send`, and never repeats what may have been done."""
+        await _with_retry(partial(self._client.send_notification, sid, title, text))
 
-    async def _send(self, message: SendRequest, perhaps_since: datetime | None) -> str:
-        request = partial(self._client.send_message, message)
-        started = perhaps_since or dt_util.utcnow()
-        unknown = OutcomeUnknown("it may have been sent before")
-        if perhaps_since and (found := await self._find(message, started, unknown)):
-            return found
-        for _ in range(2):
-            try:
-                sent = await _retry(request)
-            except OutcomeUnknown as err:
-                _LOGGER.debug("Unknown outcome (%s), looking into the sent log", type(err).__name__)
-                unknown = err
-            else:
-                return sent.message_id
-            if found := await self._find(message, started, unknown):
-                return found
-        raise unknown
-
-    async def _find(self, message: SendRequest, started: datetime, unknown: OutcomeUnknown) -> str | None:
-        """Return the id of the message if the service has it; raise `unknown` where nobody can tell."""
-        digits = message.recipient.removeprefix("+")
+    async def _find(self, request: SendRequest, since: datetime, unknown: OutcomeUnknown) -> str | None:
+        """Return the id of the message if it is in the sent log; raise `unknown` where the log can't tell."""
+        if request.encrypt or request.short_links:
+            # How the log has such a text is not known.
+            raise unknown
+        digits = request.recipient.removeprefix("+")
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
-
-        def may_be_it(entry: SentLogEntry) -> bool:
-            return (
-                self._normalise(entry.recipient) in {message.recipient, digits}
-                and (_may_be_between(entry, started, now) or _may_be_at(entry, message.send_at))
-                and entry.message_id not in self._claimed
-                and not self._is_known(entry.message_id)
-                and not (message.encrypt and self._is_other(entry, message))
-            )
-
         for number, seconds in enumerate(LOOK_UPS, 1):
             await asyncio.sleep(seconds)
             keyword = digits if number < len(LOOK_UPS) else None
             try:
-                log = await _retry(partial(self._client.sent_log, zone=zone, keyword=keyword))
+                log = await _with_retry(partial(self._client.sent_log, zone=zone, keyword=keyword))
             except SmsMobileApiError:
                 raise unknown from None
-            entries = list(filter(may_be_it, log))
-            if entry := next((entry for entry in entries if _is_text(entry.text, message)), None):
-                return entry.message_id
-        if message.encrypt and entries:
-            # How the log has what is encrypted is not known: one of these may be it.
-            raise unknown
+            for entry in log:
+                if (
+                    self._normalise(entry.recipient) in {request.recipient, digits}
+                    and _without_blanks(entry.text) == _without_blanks(request.text)
+                    and _may_be_sent_between(entry, since, now, request.send_at)
+                    and entry.message_id not in self._sent_ids
+                    and not self._is_known(entry.message_id)
+                ):
+                    return entry.message_id
         return None
 
-    def _is_other(self, entry: SentLogEntry, message: SendRequest) -> bool:
-        """Tell whether the row is rather that of another message, which has no answer yet."""
-        return any(
-            other.recipient == message.recipient and not other.encrypt and _is_text(entry.text, other)
-            for other in self._under_way
-        )
+
+class _Retry:
+    """Waits before a request is repeated that was not accepted."""
+
+    def __init__(self) -> None:
+        self._attempts = 0
+        self._started = asyncio.get_running_loop().time()
+
+    async def wait(self, err: SmsMobileApiError) -> None:
+        """Wait; raise the error where repeating does not help, or not soon enough."""
+        self._attempts += 1
+        waited = asyncio.get_running_loop().time() - self._started
+        if self._attempts == ATTEMPTS or waited >= 2 * LONGEST_WAIT:
+            raise err
+        match err:
+            case NotReachable():
+                seconds = FIRST_WAIT * (2 ** (self._attempts - 1) + random.random())
+            case RateLimited() if err.retry_after <= LONGEST_WAIT:
+                seconds = err.retry_after
+            case _:
+                raise err
+        await asyncio.sleep(min(seconds, LONGEST_WAIT))
 
 
-def _likeness(message: SendRequest) -> str:
-    """Return what messages have in common that may look alike in the sent log."""
-    return "" if message.encrypt else _LINK.sub("…", " ".join(message.text.split()))
+async def _with_retry[ResultT](request: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Make a request, and again where it was not accepted."""
+    retry = _Retry()
+    while True:
+        try:
+            return await request()
+        except SmsMobileApiError as err:
+            await retry.wait(err)
 
 
-def _is_text(text: str, message: SendRequest) -> bool:
-    """Tell whether the sent log has the message like this: with other blanks, links made short, or as one long code."""
-    words, logged = message.text.split(), text.split()
-    if message.encrypt and len(logged) == 1 and len(logged[0]) >= len(message.text):
-        return True
-    return len(words) == len(logged) and all(
-        word == other or (message.short_links and _LINK.fullmatch(word) and _LINK.fullmatch(other))
-        for word, other in zip(words, logged, strict=True)
-    )
+def _without_blanks(text: str) -> str:
+    """Return a text in the form in which it is compared: the service may change blanks and line breaks."""
+    return " ".join(text.split())
 
 
-def _may_be_at(entry: SentLogEntry, send_at: datetime | None) -> bool:
-    """Tell whether the row may be of a message that was to be sent at this time."""
-    return send_at is not None and _may_be_between(entry, send_at, send_at)
-
-
-def _may_be_between(entry: SentLogEntry, started: datetime, now: datetime) -> bool:
-    """Tell whether the row may be of a message that was sent between these times."""
+def _may_be_sent_between(
+    entry: SentLogEntry, since: datetime, now: datetime, send_at: datetime | None
+) -> bool:
+    """Return whether the log's time fits a message that was sent between these times, or that is to be sent at `send_at`."""
     if entry.sent_at is None:
         return True
-    earliest, latest = started - CLOCK_DIFFERENCE, now + CLOCK_DIFFERENCE
-    if earliest <= entry.sent_at <= latest:
+    return _fits(entry, since, now) or (send_at is not None and _fits(entry, send_at, send_at))
+
+
+def _fits(entry: SentLogEntry, first: datetime, last: datetime) -> bool:
+    sent_at = cast(datetime, entry.sent_at)
+    earliest, latest = first - CLOCK_DIFFERENCE, last + CLOCK_DIFFERENCE
+    if earliest <= sent_at <= latest:
         return True
-    if entry.is_zone_known or abs(entry.sent_at - now) > DAY:
+    if entry.is_zone_known or abs(sent_at - last) > DAY:
         return False
     # As it would be in a zone that is off by quarters of an hour.
-    return (entry.sent_at - earliest) % QUARTER <= latest - earliest
-
-
-async def _retry[ResultT](request: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Make a request, and again where it was not taken."""
-    return await AsyncRetrying(
-        retry=retry_if_exception(_is_worth_waiting),
-        wait=_wait,
-        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(2 * LONGEST_WAIT),
-        sleep=asyncio.sleep,
-        reraise=True,
-    )(request)
-
-
-def _is_worth_waiting(err: BaseException) -> bool:
-    return isinstance(err, NotReachable) or (isinstance(err, RateLimited) and err.retry_after <= LONGEST_WAIT)
-
-
-def _wait(state: RetryCallState) -> float:
-    err: Any = state.outcome and state.outcome.exception()
-    if isinstance(err, RateLimited):
-        return err.retry_after
-    return wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)(state)
+    return (sent_at - earliest) % QUARTER <= latest - earliest

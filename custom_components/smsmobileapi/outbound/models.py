@@ -10,9 +10,11 @@ from ..api import Channel, SendRequest, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """A message that the service accepted. Times are Unix seconds; `looked_up` counts the look-ups.
+    """A message that the service accepted, and what became of it. Times are Unix seconds.
 
-    `due_at` is when the service is to send it, `sms_instead` what is sent should WhatsApp fail.
+    `recipient` is a normalised number, `contact` the name of the contact who has it. `looked_up` counts the look-ups in the
+    sent log, `look_up_at` is the time of the next. `due_at` is when the service is to send the message, 0 for at once.
+    `sms_instead` is the SMS to send where WhatsApp fails.
     """
 
     message_id: str
@@ -27,9 +29,14 @@ class OutboundMessage:
     due_at: float = 0
     sms_instead: SendRequest | None = None
 
+    @property
+    def leaves_at(self) -> float:
+        """Return when the message leaves the service, at the earliest."""
+        return max(self.accepted_at, self.due_at)
+
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Read what was saved."""
+        """Return the message from its fields as they were saved. Raises ValueError, TypeError and LookupError."""
         sms = saved.get("sms_instead")
         return cls(
             **{
@@ -41,7 +48,7 @@ class OutboundMessage:
         )
 
     def as_response(self) -> dict[str, Any]:
-        """Return what an action answers for it."""
+        """Return the message as actions answer with it."""
         return {
             "recipient": self.recipient,
             "contact": self.contact,

@@ -1,16 +1,16 @@
-"""The outbound door: every message that leaves, whoever asked, passes here once."""
+"""The outbox: everything that leaves passes `Outbox.send` once."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 import logging
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
@@ -18,38 +18,40 @@ from ..api import (
     Channel,
     OutcomeUnknown,
     Phone,
+    Refused,
     SendRequest,
     SmsMobileApiClient,
     SmsMobileApiError,
     Status,
     redact_reason,
 )
+from ..const import DOMAIN
 from ..contacts import Contact, Contacts, Route
 from ..errors import failed, for_action, invalid
-from ..numbers import mask
+from ..numbers import mask, normalise_sender
 from ..options import Options
 from ..phones import Phones
 from ..repairs import Issues
 from .delivery import Delivery
-from .fallback import Fallback
-from .flood import FloodGuard
-from .media import Media, async_read_media
+from .fallback import Fallback, WhatsAppNumbers
+from .media import Media, async_media_links, async_read_media
 from .models import OutboundMessage
+from .rate_limit import RateLimiter
 from .recipients import Recipient, RecipientResolver, SendOptions
 from .reports import Reports
-from .routes import Routes
 
 _LOGGER = logging.getLogger(__name__)
 
 # The service splits a text into as many SMS as it takes, and each is paid for: this is some 27 of them.
 MAX_TEXT_LENGTH: Final = 4_000
 AT_A_TIME: Final = 4
+STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
 DEFAULT_TITLE: Final = "Home Assistant"
 _CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
 
 class Outbox:
-    """The outbound door of one account."""
+    """The outbox of one account."""
 
     def __init__(
         self,
@@ -60,202 +62,253 @@ class Outbox:
         contacts: Contacts,
         phones: Phones,
         client: SmsMobileApiClient,
-        delivery: Delivery,
-        flood_guard: FloodGuard,
+        rate_limiter: RateLimiter,
         reports: Reports,
         issues: Issues,
     ) -> None:
         self._hass = hass
         self._entry = entry
-        self._delivery = delivery
-        self._flood_guard = flood_guard
+        self._rate_limiter = rate_limiter
         self._reports = reports
         self._issues = issues
-        self._fallback = Fallback(hass, entry, reports, self._send_instead)
-        self._routes = Routes(hass, client, delivery)
-        self.directory = RecipientResolver(options, contacts, phones)
-        self.whatsapp_numbers = self._routes.whatsapp_numbers
-        self._turns = asyncio.Semaphore(AT_A_TIME)
+        self._delivery = Delivery(
+            client,
+            normalise=lambda number: normalise_sender(number, options.region),
+            is_known=lambda message_id: reports.find(message_id) is not None,
+        )
+        self._fallback = Fallback(
+            hass,
+            entry,
+            reports=reports,
+            send=lambda message, may_have_been_sent: self._start_task(
+                self._send_sms_instead(message, may_have_been_sent)
+            ),
+        )
+        self.recipients = RecipientResolver(options, contacts, phones)
+        self.whatsapp_numbers = WhatsAppNumbers(client)
+        self._semaphore = asyncio.Semaphore(AT_A_TIME)
+        self._tasks: set[asyncio.Task[OutboundMessage]] = set()
         self.last_sent: datetime | None = None
         # For diagnostics: how sending ended.
         self.counts: Counter[str] = Counter()
 
     @callback
-    def open(self) -> None:
-        """Send an SMS instead where WhatsApp fails, from now on."""
-        self._fallback.open()
+    def start(self) -> None:
+        """Send an SMS where WhatsApp fails, from now on."""
+        self._fallback.start()
+        # Home Assistant would stop without waiting, and the next start would not know how sending ended.
+        self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self.stop)))
+
+    async def stop(self) -> None:
+        """Wait for what is being sent, for 15 seconds at most."""
+        if tasks := self._tasks:
+            await asyncio.wait(tasks, timeout=STOPS_WITHIN)
 
     async def send(
-        self, recipients: Iterable[str | int | Contact], text: str, wish: SendOptions
+        self, recipients: Iterable[str | int | Contact], text: str, options: SendOptions
     ) -> list[OutboundMessage]:
         """Send a text to numbers and contacts (or their names), each once; return what was sent to each.
 
         Raises ServiceValidationError before anything is sent where an argument is wrong, and HomeAssistantError, after all
-        were tried, where one was not sent.
+        were tried, where one was not sent. Where the caller is cancelled, what is being sent is still sent and followed.
         """
-        if not text.strip():
-            raise invalid("message_empty")
+        _check_text(text)
         if len(text) > MAX_TEXT_LENGTH:
             raise invalid("message_too_long", length=str(len(text)), limit=str(MAX_TEXT_LENGTH))
-        if wish.send_at and wish.send_at <= dt_util.utcnow():
+        if options.send_at and options.send_at <= dt_util.utcnow():
             raise invalid("send_at_past")
-        found = self.directory.find_all(recipients, wish)
-        media = await self._read_media(found, wish)
+        found = self.recipients.resolve(recipients, options)
+        media = await self._read_media(found, options)
+        tasks = [self._start_task(self._send_one(recipient, text, media, options)) for recipient in found]
         outcomes = await asyncio.gather(
-            *(self._send_one(recipient, text, media, wish) for recipient in found), return_exceptions=True
+            *(self._wait_for(task, text, options) for task in tasks), return_exceptions=True
         )
         return _all_or_raise(found, outcomes)
 
-    async def notify(self, phone: Phone, text: str, title: str | None, wish: SendOptions) -> None:
-        """Show a notification on a phone of the account. Raises HomeAssistantError."""
-        if not text.strip():
-            raise invalid("message_empty")
-        deliver = partial(self._delivery.notify, phone.sid, title or DEFAULT_TITLE, text)
-        await self._guarded(deliver, wish, unknown="may_have_been_shown")
-
-    async def resend(self, message_id: str, channel: Channel | None, wish: SendOptions) -> OutboundMessage:
+    async def resend(self, message_id: str, channel: Channel | None, options: SendOptions) -> OutboundMessage:
         """Have the service send a message again that has failed; return it. Raises HomeAssistantError."""
         known = self._reports.find(message_id)
         if known and known.status is not Status.FAILED:
             raise invalid("not_failed")
         channel = channel or (known.channel if known else Channel.SMS)
-        new_id = await self._guarded(
-            partial(self._delivery.resend, message_id, channel), wish, unknown="may_have_been_sent"
-        )
-        return await self._follow(
-            OutboundMessage(
-                message_id=new_id,
-                channel=channel,
-                recipient=known.recipient if known else "",
-                contact=known.contact if known else None,
-            ),
-            wish,
-        )
+        task = self._start_task(self._resend_one(message_id, channel, known, options))
+        return await self._wait_for(task, "", options)
 
-    async def _read_media(self, recipients: list[Recipient], wish: SendOptions) -> Media | None:
-        """Return the media that is wished for, once it is clear that it can be sent."""
-        if wish.media is None:
+    async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
+        """Show a notification on a phone of the account. Raises HomeAssistantError."""
+        _check_text(text)
+        async with self._slot(options, if_unknown="may_have_been_shown"):
+            await self._delivery.notify(phone.sid, title or DEFAULT_TITLE, text)
+
+    async def _read_media(self, recipients: list[Recipient], options: SendOptions) -> Media | None:
+        """Return the media to send. Raises ServiceValidationError where it can't be sent to each of the recipients."""
+        if options.media is None:
             return None
-        reached = {recipient.number for recipient in recipients if recipient.route is not Route.SMS}
-        if without := [recipient.name for recipient in recipients if recipient.number not in reached]:
+        with_whatsapp = {recipient.number for recipient in recipients if recipient.route is not Route.SMS}
+        if without := [recipient.name for recipient in recipients if recipient.number not in with_whatsapp]:
             raise invalid("media_needs_whatsapp", recipients=", ".join(without))
-        media = await async_read_media(self._hass, wish.media)
-        if wish.send_at and media.url is None:
+        media = await async_read_media(self._hass, options.media)
+        if options.send_at and media.url is None:
             # Its link would have ended by then.
             raise invalid("media_scheduled")
         return media
 
     async def _send_one(
-        self, recipient: Recipient, text: str, media: Media | None, wish: SendOptions
+        self, recipient: Recipient, text: str, media: Media | None, options: SendOptions
     ) -> OutboundMessage:
+        """Send to one recipient by its route, and follow what was sent."""
         sms = SendRequest(
             recipient=recipient.number,
             text=text,
             channel=Channel.SMS,
             phone=recipient.phone,
             sim=recipient.sim,
-            send_at=wish.send_at,
-            short_links=wish.short_links,
-            encrypt=wish.encrypt,
+            send_at=options.send_at,
+            short_links=options.short_links,
+            encrypt=options.encrypt,
         )
-        accepted = await self._guarded(
-            partial(self._routes.send, sms, recipient.route, media), wish, unknown="may_have_been_sent"
+        async with self._slot(options):
+            requests = await self._requests_for(sms, recipient.route, media)
+            for request in requests:
+                try:
+                    message_id = await self._delivery.send(request)
+                    break
+                except SmsMobileApiError as err:
+                    if request.media_url and not isinstance(err, OutcomeUnknown):
+                        # The service will not fetch it.
+                        async_media_links(self._hass).end(request.media_url)
+                    if request is requests[-1] or not isinstance(err, Refused):
+                        raise
+                    _LOGGER.debug("WhatsApp was refused, so it is an SMS")
+        _LOGGER.debug("%s to %s accepted", request.channel, mask(recipient.number))
+        message = OutboundMessage(
+            message_id=message_id,
+            channel=request.channel,
+            recipient=recipient.number,
+            contact=recipient.contact.name if recipient.contact else None,
+            due_at=options.send_at.timestamp() if options.send_at else 0,
+            sms_instead=None if request is requests[-1] else replace(sms, send_at=None),
         )
-        _LOGGER.debug("%s to %s accepted", accepted.channel, mask(recipient.number))
-        sms_instead = accepted.sms_instead
-        return await self._follow(
-            OutboundMessage(
-                message_id=accepted.message_id,
-                channel=accepted.channel,
-                recipient=recipient.number,
-                contact=recipient.contact.name if recipient.contact else None,
-                due_at=wish.send_at.timestamp() if wish.send_at else 0,
-                sms_instead=sms_instead and replace(sms_instead, send_at=None),
-            ),
-            wish,
-            text,
-        )
+        self._reports.follow(message)
+        return message
 
-    async def _send_instead(
-        self, failed_message: OutboundMessage, may_have_been_sent: bool
+    async def _requests_for(self, sms: SendRequest, route: Route, media: Media | None) -> list[SendRequest]:
+        """Return the request for this SMS or for WhatsApp instead, or that for WhatsApp and the SMS where it is refused."""
+        has_fallback = route is Route.WHATSAPP_ELSE_SMS
+        if route is Route.SMS or (has_fallback and not await self.whatsapp_numbers.may_have(sms.recipient)):
+            return [sms]
+        media_url = media and (media.url or async_media_links(self._hass).make(media))
+        whatsapp = replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
+        return [whatsapp, sms] if has_fallback else [whatsapp]
+
+    async def _resend_one(
+        self, message_id: str, channel: Channel, known: OutboundMessage | None, options: SendOptions
     ) -> OutboundMessage:
-        """Send the SMS that is to be sent where WhatsApp failed, but not before its time. Raises HomeAssistantError."""
-        sms, due_at = cast(SendRequest, failed_message.sms_instead), failed_message.due_at
-        if due_at > dt_util.utcnow().timestamp():
-            sms = replace(sms, send_at=dt_util.utc_from_timestamp(due_at))
-        since = dt_util.utc_from_timestamp(failed_message.accepted_at) if may_have_been_sent else None
+        async with self._slot(options):
+            new_id = await self._delivery.resend(message_id, channel)
+        if known and new_id == message_id and (current := self._reports.find(new_id)) not in (None, known):
+            # Its report was faster than the answer.
+            return cast(OutboundMessage, current)
+        message = OutboundMessage(
+            message_id=new_id,
+            channel=channel,
+            recipient=known.recipient if known else "",
+            contact=known.contact if known else None,
+        )
+        self._reports.follow(message)
+        return message
+
+    async def _send_sms_instead(self, whatsapp: OutboundMessage, may_have_been_sent: bool) -> OutboundMessage:
+        """Send the SMS in place of a WhatsApp message that failed, but not before its time. Raises HomeAssistantError."""
+        sms = cast(SendRequest, whatsapp.sms_instead)
+        if whatsapp.due_at > dt_util.utcnow().timestamp():
+            sms = replace(sms, send_at=dt_util.utc_from_timestamp(whatsapp.due_at))
+        since = dt_util.utc_from_timestamp(whatsapp.accepted_at) if may_have_been_sent else None
         try:
             # The limit of a minute let the message pass once.
-            message_id = await self._guarded(
-                partial(self._delivery.send, sms, perhaps_since=since),
-                SendOptions(is_urgent=True),
-                unknown="may_have_been_sent",
-            )
+            async with self._slot(SendOptions(is_urgent=True)):
+                message_id = await self._delivery.send(sms, perhaps_since=since)
+        except HomeAssistantError as err:
+            _LOGGER.warning("WhatsApp failed, and an SMS could not be sent instead: %s", err.translation_key)
+            raise
         finally:
-            self._current_reports.replaced(failed_message.message_id)
-        return await self._follow(
-            OutboundMessage(
-                message_id=message_id,
-                channel=Channel.SMS,
-                recipient=failed_message.recipient,
-                contact=failed_message.contact,
-                due_at=due_at,
-            ),
-            SendOptions(),
+            self._reports.sms_done(whatsapp.message_id)
+        message = OutboundMessage(
+            message_id=message_id,
+            channel=Channel.SMS,
+            recipient=whatsapp.recipient,
+            contact=whatsapp.contact,
+            due_at=whatsapp.due_at,
         )
+        self._reports.follow(message)
+        return message
 
-    async def _guarded[ResultT](
-        self, deliver: Callable[[], Awaitable[ResultT]], wish: SendOptions, *, unknown: str
-    ) -> ResultT:
-        """Deliver, unless the flood guard says no; tell whoever has to know how it ended.
+    @asynccontextmanager
+    async def _slot(
+        self, options: SendOptions, *, if_unknown: str = "may_have_been_sent"
+    ) -> AsyncIterator[None]:
+        """Count what is sent inside against the limits, and raise the service's errors as Home Assistant's.
 
-        `unknown` is the key of the error that says that nobody knows.
+        `if_unknown` is the key of the error for when it is not known whether it was sent.
         """
-        taken = self._flood_guard.acquire(is_urgent=wish.is_urgent, context=wish.context)
+        send_id = self._rate_limiter.acquire(is_urgent=options.is_urgent, context=options.context)
         try:
-            async with self._turns:
-                result = await deliver()
+            async with self._semaphore:
+                yield
         except SmsMobileApiError as err:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
             self._issues.note(err)
             if isinstance(err, OutcomeUnknown):
-                raise failed(unknown) from None
-            self._flood_guard.release(taken)
+                raise failed(if_unknown) from None
+            self._rate_limiter.release(send_id)
             raise for_action(self._hass, self._entry, err) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()
         self._issues.note(None)
-        return result
 
-    @property
-    def _current_reports(self) -> Reports:
-        """Return the reports in use: the account may have been reloaded while a message was under way."""
-        account = getattr(self._entry, "runtime_data", None)
-        reports: Reports = account.reports if account else self._reports
-        return reports
+    @callback
+    def _start_task(self, sending: Coroutine[Any, Any, OutboundMessage]) -> asyncio.Task[OutboundMessage]:
+        """Send in a task of its own, which goes on where the caller is cancelled: a stopped script loses track of nothing."""
+        task = self._hass.async_create_task(sending, f"{DOMAIN} sends a message")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
 
-    async def _follow(self, message: OutboundMessage, wish: SendOptions, text: str = "") -> OutboundMessage:
-        """Follow what becomes of the message; wait for it where that is wished."""
-        self._current_reports.follow(message)
-        if wish.report_within is None:
+    @callback
+    def _task_done(self, task: asyncio.Task[OutboundMessage]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Without this, asyncio would log the error where nobody waits for the task.
+            task.exception()
+
+    async def _wait_for(
+        self, task: asyncio.Task[OutboundMessage], text: str, options: SendOptions
+    ) -> OutboundMessage:
+        """Return what the task sent, and its status where the options ask for it. Raises HomeAssistantError."""
+        await asyncio.wait([task])
+        message = task.result()
+        if options.report_within is None:
             return message
-        has_fallback = message.sms_instead is not None
         try:
-            async with asyncio.timeout(wish.report_within):
-                message = await self._current_reports.settled(message)
-                if message.status is Status.FAILED and has_fallback:
-                    sms = await self._fallback.outcome(message.message_id)
-                    if sms is None:
-                        return message
+            async with asyncio.timeout(options.report_within):
+                reported = await self._reports.wait_for_status(message)
+                if reported.status is Status.FAILED and (
+                    sms := await self._fallback.wait_for_sms(message.message_id)
+                ):
                     message = sms
-                    message = await self._current_reports.settled(message)
+                    reported = await self._reports.wait_for_status(sms)
         except TimeoutError:
             return message
-        if message.status is Status.FAILED:
-            sent = {"recipients": message.recipient, "message": text}
-            raise failed("report_failed", reason=redact_reason(message.error or "–", sent))
-        return message
+        if reported.status is Status.FAILED:
+            sent = {"recipients": reported.recipient, "message": text}
+            raise failed("report_failed", reason=redact_reason(reported.error or "–", sent))
+        return reported
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise invalid("message_empty")
 
 
 def _all_or_raise(
@@ -270,20 +323,22 @@ def _all_or_raise(
         raise unexpected
     if len(recipients) == 1:
         raise errors[0]
-    ended = list(zip(_names(recipients), outcomes, strict=True))
+    results = list(zip(_names(recipients), outcomes, strict=True))
     raise failed(
         "some_not_sent",
-        sent=", ".join(who for who, outcome in ended if isinstance(outcome, OutboundMessage)) or "–",
-        not_sent="; ".join(f"{who}: {outcome}" for who, outcome in ended if isinstance(outcome, Exception)),
+        sent=", ".join(name for name, outcome in results if isinstance(outcome, OutboundMessage)) or "–",
+        not_sent="; ".join(
+            f"{name}: {outcome}" for name, outcome in results if isinstance(outcome, Exception)
+        ),
     )
 
 
 def _names(recipients: Sequence[Recipient]) -> list[str]:
-    """Return what to call each recipient, also where two channels lead to the same."""
-    counted = Counter(recipient.number for recipient in recipients)
+    """Return what to call each recipient, with the channel where one gets the message by two."""
+    counts = Counter(recipient.number for recipient in recipients)
     return [
         f"{recipient.name} ({_CHANNEL_NAMES[recipient.route]})"
-        if counted[recipient.number] > 1
+        if counts[recipient.number] > 1
         else recipient.name
         for recipient in recipients
     ]

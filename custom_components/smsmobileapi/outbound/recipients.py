@@ -1,4 +1,4 @@
-"""Recipients: whom a message goes to, found by name or number, and how it gets there."""
+"""Recipients: to whom a message is sent, found by name or number, and by which route, phone and SIM."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ _BOTH: Final = (Route.SMS, Route.WHATSAPP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Whom a message goes to.
+    """To whom a message is sent, and how.
 
-    `number` is normalised, `contact` is set where it is one's. `phone` (its SID) and `sim` send; None leaves it to the
-    service and the phone.
+    `number` is normalised, `contact` the contact who has it. `phone` is the SID of the phone that sends, `sim` the SIM in it;
+    None leaves the choice to the service and the phone.
     """
 
     number: str
@@ -34,17 +34,17 @@ class Recipient:
 
     @property
     def name(self) -> str:
-        """Return what to call them where others can read it."""
+        """Return the contact's name or the masked number, for errors and logs."""
         return self.contact.name if self.contact else mask(self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """How somebody wants a message sent. Where `route`, `phone` and `sim` are None, the contact's count, else the account's.
+    """How an action wants a message to be sent. Where `route`, `phone` or `sim` is None, the contact's counts, else the account's.
 
-    `context` is that of the action, `report_within` how many seconds to wait for what becomes of the message. What is
-    urgent goes past the limit of a minute. `phone` is a device id, a name or a SID, `sim` 1 or 2, `send_at` an aware time,
-    `media` what media.py reads.
+    `context` is that of the action, `report_within` how many seconds to wait for the message's status. An urgent message may
+    exceed the limit of a minute. `phone` is a device id, a name or a SID, `sim` is 1 or 2, `send_at` an aware time, `media`
+    what `async_read_media` reads.
     """
 
     context: Context | None = None
@@ -60,21 +60,21 @@ class SendOptions:
 
 
 class RecipientResolver:
-    """Finds recipients: what a name or number means, and what the contact and the account have chosen."""
+    """Finds recipients by name or number, with what the action, the contact and the account have chosen for them."""
 
     def __init__(self, options: Options, contacts: Contacts, phones: Phones) -> None:
         self._options = options
         self._contacts = contacts
         self._phones = phones
 
-    def find_all(self, wanted: Iterable[str | int | Contact], wish: SendOptions) -> list[Recipient]:
+    def resolve(self, recipients: Iterable[str | int | Contact], options: SendOptions) -> list[Recipient]:
         """Return the recipients, each once for each channel: the route BOTH makes two of one.
 
-        Raises ServiceValidationError for whom there is no contact and no number, and for a phone that is not there.
+        Raises ServiceValidationError for a name that no contact has, a number that is none and a phone that is not listed.
         """
-        if wish.sim not in (None, 1, 2):
-            raise invalid("sim_invalid", sim=str(wish.sim))
-        found = [self._find(recipient, wish) for recipient in wanted]
+        if options.sim not in (None, 1, 2):
+            raise invalid("sim_invalid", sim=str(options.sim))
+        found = [self._resolve_one(recipient, options) for recipient in recipients]
         if not found:
             raise invalid("no_recipients")
         each = [
@@ -85,19 +85,22 @@ class RecipientResolver:
         return list({(recipient.number, recipient.route): recipient for recipient in each}.values())
 
     def find_number(
-        self, wanted: str | int | Contact, route: Route | None = None
+        self, recipient: str | int | Contact, route: Route | None = None
     ) -> tuple[str, Contact | None]:
-        """Return the number that a contact's name or a number means, and whose it is."""
-        contact = self._contacts.by_name(wanted) if isinstance(wanted, str) else None
-        if isinstance(wanted, Contact):
-            contact = wanted
-        value = contact.number if contact else cast(str | int, wanted)
+        """Return the normalised number of a contact, a contact's name or a number, and the contact who has it.
+
+        Raises ServiceValidationError.
+        """
+        contact = self._contacts.by_name(recipient) if isinstance(recipient, str) else None
+        if isinstance(recipient, Contact):
+            contact = recipient
+        value = contact.number if contact else cast(str | int, recipient)
         route = route or (contact.route if contact else Route.SMS)
         channel = Channel.WHATSAPP if route in (Route.WHATSAPP, Route.BOTH) else Channel.SMS
         try:
             number = parse_number(value, self._options.region, channel)
         except InvalidNumber as err:
-            # What has no digit was meant as a name.
+            # A value without digits was meant as a name.
             is_name = err.code == "number_letters" and not any(map(str.isdigit, str(value)))
             raise invalid(
                 "unknown_contact" if is_name else err.code,
@@ -105,37 +108,37 @@ class RecipientResolver:
             ) from None
         return number, contact or self._contacts.by_number(number)
 
-    def find_sender(self, wanted: str | int) -> str:
-        """Return how a sender is known that a contact's name, a number or the sender's own name means."""
-        contact = self._contacts.by_name(wanted) if isinstance(wanted, str) else None
-        return contact.number if contact else normalise_sender(str(wanted), self._options.region)
+    def find_sender(self, sender: str | int) -> str:
+        """Return the normalised sender that a contact's name, a number or the sender's own name stands for."""
+        contact = self._contacts.by_name(sender) if isinstance(sender, str) else None
+        return contact.number if contact else normalise_sender(str(sender), self._options.region)
 
-    def _find(self, wanted: str | int | Contact, wish: SendOptions) -> Recipient:
-        number, contact = self.find_number(wanted, wish.route)
-        sid = self._find_phone(wish.phone) if wish.phone else None
+    def _resolve_one(self, recipient: str | int | Contact, options: SendOptions) -> Recipient:
+        number, contact = self.find_number(recipient, options.route)
+        sid = self._find_phone(options.phone) if options.phone else None
         sid = sid or (contact.phone if contact else None) or self._options.phone
         if sid and not self._phones.is_listed(sid):
             if phone := self._phones.get(sid):
-                raise invalid("phone_gone", phone=self._shown(phone))
-            raise self._no_such_phone()
+                raise invalid("phone_gone", phone=self._masked_name(phone))
+            raise self._unknown_phone()
         return Recipient(
             number=number,
-            route=wish.route or (contact.route if contact else Route.SMS),
+            route=options.route or (contact.route if contact else Route.SMS),
             contact=contact,
             phone=sid,
-            sim=wish.sim or (contact.sim if contact else None) or self._options.sim,
+            sim=options.sim or (contact.sim if contact else None) or self._options.sim,
         )
 
-    def _find_phone(self, wanted: str) -> str:
+    def _find_phone(self, phone: str) -> str:
         """Return the SID of the phone that an action names."""
-        if phone := self._phones.find(wanted):
-            return phone.sid
-        raise self._no_such_phone()
+        if found := self._phones.find(phone):
+            return found.sid
+        raise self._unknown_phone()
 
-    def _no_such_phone(self) -> ServiceValidationError:
-        listed = [self._shown(phone) for phone in self._phones if self._phones.is_listed(phone.sid)]
-        return invalid("unknown_phone", phones=", ".join(listed) or "–")
+    def _unknown_phone(self) -> ServiceValidationError:
+        names = [self._masked_name(phone) for phone in self._phones if self._phones.is_listed(phone.sid)]
+        return invalid("unknown_phone", phones=", ".join(names) or "–")
 
-    def _shown(self, phone: Phone) -> str:
-        """Return what to call a phone where others can read it: some are named by their number."""
+    def _masked_name(self, phone: Phone) -> str:
+        """Return the name of a phone for errors; some phones are named by their number."""
         return mask(self._phones.name_of(phone))
