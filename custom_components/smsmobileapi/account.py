@@ -64,12 +64,7 @@ class Account:
         ledger = Ledger(hass, entry.entry_id)
         inbox = Inbox(hass, entry.entry_id, ledger=ledger, contacts=contacts, options=options)
         webhook = Webhook(hass, entry, options=options, inbox=inbox, issues=issues)
-        limits = Limits(
-            hass,
-            entry.entry_id,
-            per_minute=options.messages_per_minute,
-            per_day=options.messages_per_day,
-        )
+        limits = Limits(hass, entry.entry_id, options)
         culprits = Culprits()
         flood_guard = FloodGuard(hass, limits, culprits, issues)
         reports = Reports(hass, entry, client)

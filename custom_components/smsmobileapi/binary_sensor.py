@@ -27,9 +27,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add an entity for each phone."""
-    async_add_for_phones(
-        entry, async_add_entities, lambda phone: [PhoneConnected(hass, entry, phone, CONNECTED)]
-    )
+    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneConnected(entry, phone, CONNECTED)])
 
 
 class PhoneConnected(PhoneEntity, BinarySensorEntity):

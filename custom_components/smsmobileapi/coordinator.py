@@ -76,7 +76,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
     def take_phones(self, phones: list[Phone] | None, asked_at: datetime) -> None:
         """Take up what the service lists; None where its list could not be read."""
         self._phones_at = asked_at
-        self._phones.take(phones)
+        self._phones.update(phones)
 
     @override
     async def _async_update_data(self) -> None:

@@ -10,7 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .account import SmsMobileApiConfigEntry
 from .api import Channel, Direction, Status
 from .const import signal_call, signal_message, signal_report
-from .entity import AccountEntity, ContactEntity
+from .entity import AccountEntity, ContactEntity, async_add_for_contacts
 from .inbound.models import InboundCall, InboundMessage
 from .outbound.models import OutboundMessage
 
@@ -34,10 +34,9 @@ async def async_setup_entry(
     async_add_entities(
         [AccountMessage(entry, MESSAGE), AccountCall(entry, CALL), AccountReport(entry, REPORT)]
     )
-    for contact in entry.runtime_data.contacts:
-        async_add_entities(
-            [ContactMessage(hass, entry, contact, MESSAGE)], config_subentry_id=contact.contact_id
-        )
+    async_add_for_contacts(
+        hass, entry, async_add_entities, lambda contact_id: ContactMessage(entry, contact_id, MESSAGE)
+    )
 
 
 class MessageEvent(EventEntity):
@@ -69,7 +68,7 @@ class ContactMessage(ContactEntity, MessageEvent):
     @callback
     @override
     def _message_received(self, inbound: InboundMessage) -> None:
-        if inbound.contact and inbound.contact.contact_id == self._contact.contact_id:
+        if inbound.contact and inbound.contact.contact_id == self._contact_id:
             super()._message_received(inbound)
 
 

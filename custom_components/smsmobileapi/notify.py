@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
-from .entity import ContactEntity, PhoneEntity, async_add_for_phones
+from .entity import ContactEntity, PhoneEntity, async_add_for_contacts, async_add_for_phones
 from .outbound.recipients import SendOptions
 
 PARALLEL_UPDATES = 0
@@ -21,11 +21,10 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add an entity for each contact and each phone."""
-    for contact in entry.runtime_data.contacts:
-        async_add_entities(
-            [ContactNotify(hass, entry, contact, CONTACT)], config_subentry_id=contact.contact_id
-        )
-    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneNotify(hass, entry, phone, PHONE)])
+    async_add_for_contacts(
+        hass, entry, async_add_entities, lambda contact_id: ContactNotify(entry, contact_id, CONTACT)
+    )
+    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneNotify(entry, phone, PHONE)])
 
 
 class ContactNotify(ContactEntity, NotifyEntity):

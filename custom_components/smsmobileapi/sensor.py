@@ -95,7 +95,7 @@ async def async_setup_entry(
     async_add_for_phones(
         entry,
         async_add_entities,
-        lambda phone: [PhoneSensor(hass, entry, phone, description) for description in PHONE_SENSORS],
+        lambda phone: [PhoneSensor(entry, phone, description) for description in PHONE_SENSORS],
     )
 
 

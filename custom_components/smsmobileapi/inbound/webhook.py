@@ -90,7 +90,7 @@ class Webhook:
         self._inbox = inbox
         self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
-        self._secret = options.signing_secret
+        self._options = options
         self._journal = Journal(hass, entry.entry_id)
         self.health = WebhookHealth(hass, entry.entry_id, issues)
         self.url: str | None = None
@@ -176,10 +176,10 @@ class Webhook:
     async def _take(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
         """Pass on what the service brings; return what to answer."""
         arrived = dt_util.utcnow()
-        is_signed = SIGNATURE_HEADER in headers
-        if self._secret:
+        secret, is_signed = self._options.signing_secret, SIGNATURE_HEADER in headers
+        if secret:
             try:
-                verify_signature(self._secret, headers, body, now=arrived)
+                verify_signature(secret, headers, body, now=arrived)
             except NotSigned:
                 if not is_signed:
                     self._issues.create(Issue.UNSIGNED)
@@ -192,7 +192,7 @@ class Webhook:
             await self._journal.keep(body, arrived)
             if self._inbox.is_closed:
                 raise InboxClosed
-        if is_signed and not self._secret:
+        if is_signed and not secret:
             self._issues.create(Issue.SECRET_MISSING)
         self.health.was_called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
         return status

@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from ..options import Options
 from ..storage import AccountStore, File
 
 MINUTE: Final = timedelta(minutes=1)
@@ -29,10 +30,9 @@ class LimitReached(Exception):
 class Limits:
     """Counts what one account sends, over a restart too."""
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, *, per_minute: int, per_day: int) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str, options: Options) -> None:
         self._store = AccountStore[_Saved](hass, entry_id, File.LIMITS)
-        self._per_minute = per_minute
-        self._per_day = per_day
+        self._options = options
         self._sent_at: list[float] = []
 
     async def load(self) -> None:
@@ -57,9 +57,9 @@ class Limits:
         now = dt_util.utcnow().timestamp()
         # A clock that was put back leaves times that have not come yet: they count from now on, and no longer than a day.
         self._sent_at = sorted(min(time, now) for time in self._within(DAY))
-        self._check(self._sent_at, DAY, self._per_day)
+        self._check(self._sent_at, DAY, self._options.messages_per_day)
         if not is_urgent:
-            self._check(self._within(MINUTE), MINUTE, self._per_minute)
+            self._check(self._within(MINUTE), MINUTE, self._options.messages_per_minute)
         self._sent_at.append(now)
         self._store.save_soon(self._as_saved)
         return now
