@@ -1,4 +1,4 @@
-"""SMSMobileAPI for Home Assistant: SMS and WhatsApp through the family's own phone."""
+"""SMSMobileAPI for Home Assistant: SMS and WhatsApp through the user's own phone."""
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID, Platform

@@ -1,4 +1,4 @@
-"""Binary sensors: is a phone connected to the service."""
+"""Binary sensors: whether a phone is connected to the service."""
 
 from typing import override
 
@@ -31,10 +31,10 @@ async def async_setup_entry(
 
 
 class PhoneConnected(PhoneEntity, BinarySensorEntity):
-    """Whether a phone is connected; one that the service no longer lists is not."""
+    """Whether a phone is connected. One that the service no longer lists is not."""
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Tell whether it is; None where the service does not say."""
+        """Return whether it is connected, None if the service does not say."""
         return self._phone.is_online

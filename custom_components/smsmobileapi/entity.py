@@ -1,4 +1,4 @@
-"""Base entities and devices: those of an account, of its contacts and of its phones."""
+"""Base entities and devices of an account, its contacts and its phones."""
 
 from collections.abc import Callable, Iterable
 from typing import override
