@@ -96,6 +96,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait in milliseconds where a home waits in seconds."""
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.FIRST_WAIT", 0.01)
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.LOOK_UPS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("custom_components.smsmobileapi.entry_updates.RELOAD_AFTER", 0)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.smsmobileapi import database_file
 from custom_components.smsmobileapi.database_file import Statement
 from custom_components.smsmobileapi.storage import (
+    BACKUP_RUNS,
     RETRY_SECONDS,
     WRITTEN_WITHIN,
     Database,
@@ -46,6 +47,7 @@ class Part:
             on_recovery=lambda fault: self.told.append(f"no longer {fault.value}"),
         )
         self.database.add_snapshot(lambda: [(INSERT, list(self.rows))])
+        self.database.loaded()
 
     def add(self, number: int, **how: bool) -> None:
         row = (number.to_bytes(4), number)
@@ -291,13 +293,16 @@ async def test_a_file_that_is_damaged_meanwhile_is_kept_aside_and_written_anew(
     assert part.told[-1] == f"no longer {StorageFault.NOT_WRITTEN}"
 
 
-async def test_a_copy_made_during_a_backup_is_whole(part: Part, path: Path, tmp_path: Path) -> None:
+async def test_a_copy_made_during_a_backup_is_whole(
+    hass: HomeAssistant, part: Part, path: Path, tmp_path: Path
+) -> None:
     """Whatever is written while the files are copied, and wherever the copy of SQLite's log ends."""
     await part.database.open()
     for number in range(1000):
         part.add(number)
     await part.database.flush()
-    await part.database.begin_backup()
+    hass.data[BACKUP_RUNS] = True
+    await part.database.backup_changed()
     copy = tmp_path / "copy.db"
     shutil.copy(path, copy)
     for number in range(1000, 5000):
@@ -321,13 +326,15 @@ async def test_a_copy_made_during_a_backup_is_whole(part: Part, path: Path, tmp_
     assert path.read_bytes() == unchanged
 
 
-async def test_after_a_backup_the_file_is_written_again(part: Part, path: Path) -> None:
+async def test_after_a_backup_the_file_is_written_again(hass: HomeAssistant, part: Part, path: Path) -> None:
     await part.database.open()
-    await part.database.begin_backup()
+    hass.data[BACKUP_RUNS] = True
+    await part.database.backup_changed()
     part.add(1)
     await part.database.flush()
     unchanged = path.read_bytes()
-    await part.database.end_backup()
+    hass.data[BACKUP_RUNS] = False
+    await part.database.backup_changed()
     await part.database.close()
     assert path.read_bytes() != unchanged
     assert on_disk(path) == [1]
@@ -352,3 +359,93 @@ async def test_rows_that_cannot_be_read_count_for_none(part: Part) -> None:
     part.database.write(bad)
     await part.database.flush()
     assert await part.database.load(lambda connection: read_state(connection, "ledger"), {"a": 1}) == {"a": 1}
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_file_that_could_not_be_read_at_start_is_not_overwritten(
+    hass: HomeAssistant,
+    part: Part,
+    path: Path,
+    is_damaged: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Another program holds it for longer than SQLite waits, and lets it go later."""
+    await part.database.open()
+    part.add(1)
+    await part.database.close()
+    after = Part(hass)
+
+    def locked(*_: Any) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patched:
+        for opens in ("connect", "connect_read_only"):
+            patched.setattr(
+                f"custom_components.smsmobileapi.storage.{opens}",
+                locked if opens == "connect" else lambda _: None,
+            )
+        await after.database.open()
+    assert after.told == [StorageFault.NOT_WRITTEN]
+    if is_damaged:
+        _damaged(path)
+    after.add(2)
+    await pass_time(hass, freezer, RETRY_SECONDS)
+    assert on_disk(path) == [2]
+    (aside,) = path.parent.glob(f"{path.name}.unreadable.*")
+    assert is_damaged or on_disk(aside) == [1]
+    assert after.told[1:] == [StorageFault.KEPT_ASIDE, f"no longer {StorageFault.NOT_WRITTEN}"]
+    await after.database.close()
+
+
+async def test_a_file_is_not_written_anew_before_all_of_it_was_read(
+    hass: HomeAssistant, part: Part, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set-up of the account failed half-way, after a fault that is over."""
+    await part.database.open()
+    part.add(1)
+    await part.database.close()
+    database = Database(hass, ENTRY, on_fault=lambda _: None, on_recovery=lambda _: None)
+    database.add_snapshot(list)
+    with monkeypatch.context() as patched:
+
+        def refuse(*args: Any) -> int:
+            raise OSError(errno.EROFS, "read-only")
+
+        patched.setattr("custom_components.smsmobileapi.database_file.os.open", refuse)
+        await database.open()
+    database.write((INSERT, [(b"2", 2)]))
+    with pytest.raises(StorageError):
+        await database.flush()
+    await database.close()
+    assert on_disk(path) == [1]
+
+
+async def test_what_is_in_the_log_of_a_file_is_not_overlooked(part: Part, path: Path, tmp_path: Path) -> None:
+    """After a kill, where SQLite can't make the file that it needs to read its log."""
+    await part.database.open()
+    part.add(1)
+    await part.database.flush()
+    left = tmp_path / path.name
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", f"{left}{suffix}")
+    Path(f"{left}-shm").mkdir()
+    connection = database_file.connect_read_only(left)
+    assert connection is None or connection.execute("select time from handled").fetchall() == [(1,)]
+
+
+async def test_an_account_that_is_set_up_during_a_backup_leaves_its_file_as_it_is(
+    hass: HomeAssistant, part: Part, path: Path
+) -> None:
+    await part.database.open()
+    part.add(1)
+    await part.database.close()
+    unchanged = path.read_bytes()
+    hass.data[BACKUP_RUNS] = True
+    after = Part(hass)
+    await after.database.open()
+    after.add(2)
+    await after.database.close()
+    assert path.read_bytes() == unchanged
+    hass.data[BACKUP_RUNS] = False
+    assert on_disk(path) == [1, 2]

@@ -1,4 +1,4 @@
-"""SMSMobileAPI for Home Assistant: SMS and WhatsApp through the family's own phone."""
+"""SMSMobileAPI for Home Assistant: SMS and WhatsApp through the user's own phone."""
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID, Platform
@@ -13,6 +13,7 @@ from .api import SmsMobileApiError
 from .const import CONF_SIGNING_SECRET, DOMAIN
 from .credentials import async_connect
 from .entity import account_device
+from .entry_updates import EntryUpdates
 from .errors import for_entry
 from .log_filter import async_redact
 from .phones import sid_of
@@ -23,13 +24,14 @@ PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.NOTIFY, Platform.S
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions, which are there also while no account is."""
+    """Set up the actions. They exist without an account, too, so that automations can be checked."""
     async_setup_services(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Set up an account."""
+    # Before anything is logged; EntryUpdates does the same for a secret that is entered later.
     entry.async_on_unload(
         async_redact(entry.data[CONF_WEBHOOK_ID], entry.options.get(CONF_SIGNING_SECRET, ""))
     )
@@ -44,10 +46,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
         account.issues.note(err)
         raise for_entry(err, ConfigEntryNotReady) from None
     account.coordinator.update_phones(phones, asked_at)
-    # The devices of contacts and phones stand behind the account's.
+    # First, as the devices of contacts and phones refer to it.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
-    # Before the platforms read the contacts: one that is added from then on is taken up by a reload.
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    # Before the platforms read the contacts, so that none is missed which is added meanwhile.
+    EntryUpdates(hass, entry, account)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await account.start(hass)
     return True
@@ -63,14 +65,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
-    """Leave nothing of an account behind."""
+    """Remove what an account has stored and its webhook."""
     await async_remove_account(hass, entry)
 
 
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, device: dr.DeviceEntry
 ) -> bool:
-    """Let the user delete the device of a phone that the service no longer lists, and none else."""
+    """Allow to delete the device of a phone that the service no longer lists, and no other device."""
     sid = sid_of(entry, device)
     if sid is None or entry.state is not ConfigEntryState.LOADED:
         return False
@@ -80,8 +82,3 @@ async def async_remove_config_entry_device(
     account.phones.forget(sid)
     account.coordinator.async_update_listeners()
     return True
-
-
-async def _async_reload(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
-    """Take up what changed in the account, its name or its contacts."""
-    hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -22,7 +22,7 @@ from .outbound.rate_limit import RateLimiter
 from .outbound.reports import Reports
 from .phones import Phones
 from .repairs import Issue, Issues
-from .storage import Database, async_remove_files
+from .storage import Database, StorageError, async_remove_files
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
 FIRST_POLL_SECONDS: Final = 10
@@ -82,20 +82,29 @@ class Account:
 
         An account that is new here takes its history from the config entry.
         """
-        await self.database.open()
-        # Also where the rest of the set-up fails.
+        # Also where the rest of the set-up fails; what is added last ends first.
         self.entry.async_on_unload(self.database.close)
+        # Home Assistant answers 200 for a webhook that is not there, so it has to be there before all else.
+        self.webhook.refuse()
+        await self.database.open()
         await async_import_files(hass, self.entry.entry_id, self.database)
-        is_new = CONF_HISTORY in self.entry.data
-        await self.ledger.load(self.entry.data.get(CONF_HISTORY))
-        if is_new:
-            data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
-            hass.config_entries.async_update_entry(self.entry, data=data)
+        is_new = await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         await self.rate_limiter.load()
         await self.reports.load()
         self.phones.load()
-        # Home Assistant answers 200 for a webhook that is not there yet, so it has to be there as early as can be.
         await self.webhook.start(is_new=is_new)
+        self.database.loaded()
+        if CONF_HISTORY in self.entry.data:
+            await self._remove_history(hass)
+
+    async def _remove_history(self, hass: HomeAssistant) -> None:
+        """Take the history out of the config entry, as soon as the database has it."""
+        try:
+            await self.database.flush()
+        except StorageError:
+            return
+        data = {key: value for key, value in self.entry.data.items() if key != CONF_HISTORY}
+        hass.config_entries.async_update_entry(self.entry, data=data)
 
     async def start(self, hass: HomeAssistant) -> None:
         """Let messages pass; what arrives before Home Assistant has started is held."""
@@ -111,8 +120,8 @@ class Account:
 
         async def open_inbox() -> None:
             await asyncio.wait([first_poll], timeout=FIRST_POLL_SECONDS)
-            self.inbox.open()
-            self.webhook.inbox_opened()
+            if self.inbox.open():
+                self.webhook.inbox_opened()
 
         async def started(hass: HomeAssistant) -> None:
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens its inbox")

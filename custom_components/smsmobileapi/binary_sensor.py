@@ -1,4 +1,4 @@
-"""Binary sensors: is a phone connected to the service."""
+"""Binary sensors: whether a phone is connected to the service."""
 
 from typing import override
 
@@ -27,16 +27,14 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add an entity for each phone."""
-    async_add_for_phones(
-        entry, async_add_entities, lambda phone: [PhoneConnected(hass, entry, phone, CONNECTED)]
-    )
+    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneConnected(entry, phone, CONNECTED)])
 
 
 class PhoneConnected(PhoneEntity, BinarySensorEntity):
-    """Whether a phone is connected; one that the service no longer lists is not."""
+    """Whether a phone is connected. One that the service no longer lists is not."""
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Tell whether it is; None where the service does not say."""
+        """Return whether it is connected, None if the service does not say."""
         return self._phone.is_online

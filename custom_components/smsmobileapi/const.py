@@ -1,4 +1,4 @@
-"""Names that more than one room needs."""
+"""Names that several modules use."""
 
 from typing import Final
 
@@ -30,6 +30,11 @@ EVENT_MESSAGE_REPORT: Final = f"{DOMAIN}_message_report"
 def signal_message(entry_id: str) -> str:
     """Return the dispatcher signal of an account that carries each new InboundMessage."""
     return f"{DOMAIN}_message_{entry_id}"
+
+
+def signal_contacts(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that is sent when contacts may have been added, changed or removed."""
+    return f"{DOMAIN}_contacts_{entry_id}"
 
 
 def signal_call(entry_id: str) -> str:

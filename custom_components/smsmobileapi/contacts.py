@@ -1,4 +1,4 @@
-"""Contacts: the config subentries `contact`, found by name or by number."""
+"""Contacts: the config subentries `contact`, found by id, by number or by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .const import CONF_CHANNEL, CONF_NUMBER, CONF_PHONE, CONF_SIM, SUBENTRY_CON
 
 
 class Route(StrEnum):
-    """How a message is to get to somebody: by one channel, by both, or by the second where the first fails."""
+    """The channels on which a message is sent: one, both, or SMS only where WhatsApp fails."""
 
     SMS = "sms"
     WHATSAPP = "whatsapp"
@@ -22,9 +22,10 @@ class Route(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """A named number. `contact_id` is that of the subentry; the number is E.164 or a short code.
+    """A phone number with a name and a route.
 
-    `phone` (its SID) and `sim` (1, 2) send to the contact where they are set.
+    `contact_id` is the id of the subentry. `number` is in E.164 form or a short code. `phone` (a SID) and `sim` (1 or 2)
+    are what sends to this contact; None leaves the choice to the account's options.
     """
 
     contact_id: str
@@ -39,7 +40,7 @@ class Contact:
         """Read a subentry of the type `contact`."""
         return cls(
             contact_id=subentry.subentry_id,
-            # It can be renamed in its menu, too.
+            # The title, as Home Assistant's menu renames only that.
             name=subentry.title,
             number=subentry.data[CONF_NUMBER],
             route=Route(subentry.data[CONF_CHANNEL]),
@@ -49,27 +50,52 @@ class Contact:
 
 
 class Contacts:
-    """The contacts of an account, as they are when asked."""
+    """The contacts of an account, always as the config entry has them now."""
 
     def __init__(self, entry: ConfigEntry) -> None:
         self._entry = entry
+        self._index()
 
     def __iter__(self) -> Iterator[Contact]:
         """Iterate over the contacts in the order in which they were added."""
-        for subentry in self._entry.subentries.values():
-            if subentry.subentry_type == SUBENTRY_CONTACT:
-                yield Contact.from_subentry(subentry)
+        self._follow_entry()
+        return iter(self._by_id.values())
+
+    def by_id(self, contact_id: str) -> Contact | None:
+        """Return the contact with the id of its subentry."""
+        self._follow_entry()
+        return self._by_id.get(contact_id)
 
     def by_number(self, number: str) -> Contact | None:
         """Return the contact with the number, which has to be normalised."""
-        return next((contact for contact in self if contact.number == number), None)
+        self._follow_entry()
+        return self._by_number.get(number)
 
     def by_name(self, name: str) -> Contact | None:
-        """Return the contact with the name, whatever its case."""
-        wanted = _folded(name)
-        return next((contact for contact in self if _folded(contact.name) == wanted), None)
+        """Return the contact with the name; upper and lower case are the same."""
+        self._follow_entry()
+        return self._by_name.get(_folded(name))
+
+    def _follow_entry(self) -> None:
+        """Read the contacts again if the entry has changed since they were read."""
+        # A subentry that is added or removed replaces `subentries`; one that is changed stays the same object, and only
+        # the entry's `modified_at` shows it.
+        if self._subentries is not self._entry.subentries or self._modified_at != self._entry.modified_at:
+            self._index()
+
+    def _index(self) -> None:
+        self._subentries, self._modified_at = self._entry.subentries, self._entry.modified_at
+        contacts = [
+            Contact.from_subentry(subentry)
+            for subentry in self._subentries.values()
+            if subentry.subentry_type == SUBENTRY_CONTACT
+        ]
+        self._by_id = {contact.contact_id: contact for contact in contacts}
+        # Of two contacts with the same number or name, the first counts.
+        self._by_number = {contact.number: contact for contact in reversed(contacts)}
+        self._by_name = {_folded(contact.name): contact for contact in reversed(contacts)}
 
 
 def _folded(name: str) -> str:
-    """Return what two ways of writing a name have in common."""
+    """Return a name in the form in which names are compared: no outer blanks, no case, composed accents."""
     return unicodedata.normalize("NFC", name.strip()).casefold()

@@ -91,7 +91,8 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         try:
             if _is_due(self._phones_at, PHONES_EVERY, now):
                 self.update_phones(await self._list_phones(zone), now)
-            messages = await self._new_messages(zone, now)
+            is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
+            messages, listed = await self._new_messages(zone, LONG_OVERLAP if is_long else SHORT_OVERLAP)
         except SmsMobileApiError as err:
             self._issues.note(err)
             failure = for_entry(err, UpdateFailed)
@@ -108,6 +109,10 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         for message in messages:
             if self._inbox.receive(message):
                 self._webhook.polled(message)
+        if is_long:
+            self._late_messages_at, self._seen_rows = now, listed
+        else:
+            self._seen_rows |= listed
         if self._inbox.state is InboxState.OPEN:
             # What is only held has to be listed again if Home Assistant is killed now.
             self._ledger.advance(messages)
@@ -115,10 +120,12 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             self._calls_at = now
             await self._poll_calls(zone)
 
-    async def _new_messages(self, zone: tzinfo, now: datetime) -> list[ReceivedMessage]:
-        """Return the messages that the polls before did not list, oldest first. Raises SmsMobileApiError."""
-        is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
-        after = self._ledger.poll_after(LONG_OVERLAP if is_long else SHORT_OVERLAP)
+    async def _new_messages(self, zone: tzinfo, overlap: timedelta) -> tuple[list[ReceivedMessage], set[int]]:
+        """Return the messages that the polls before did not list, oldest first, and the hashes of all rows listed now.
+
+        Raises SmsMobileApiError.
+        """
+        after = self._ledger.poll_after(overlap)
         listed: set[int] = set()
 
         def is_seen(row: Mapping[str, Any]) -> bool:
@@ -130,11 +137,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             return fingerprint in self._seen_rows
 
         messages = await self._client.received_messages(after=after, zone=zone, skip=is_seen)
-        if is_long:
-            self._late_messages_at, self._seen_rows = now, listed
-        else:
-            self._seen_rows |= listed
-        return messages
+        return messages, listed
 
     async def _list_phones(self, zone: tzinfo) -> list[Phone] | None:
         """Return the phones, None where they can't be listed. Raises an error only where the credentials are refused."""

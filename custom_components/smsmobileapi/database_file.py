@@ -44,7 +44,7 @@ def write_rows(connection: sqlite3.Connection, statements: list[Statement], *, d
         for sql, rows in statements:
             connection.executemany(sql, rows)
         connection.execute("commit")
-    except sqlite3.Error:
+    except Exception:
         with suppress(sqlite3.Error):
             connection.execute("rollback")
         raise
@@ -91,8 +91,12 @@ def _check(connection: sqlite3.Connection) -> None:
 
 def connect_read_only(path: Path) -> sqlite3.Connection | None:
     """Open what can be read of a file that can't be written, None where nothing can be."""
-    # The second way does without SQLite's files beside it, which are not there after a regular end.
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+    modes = ["mode=ro"]
+    log = path.with_name(f"{path.name}-wal")
+    if not (log.exists() and log.stat().st_size):
+        # Where SQLite can't make its files beside it; what is in its log would not be read in this way.
+        modes.append("mode=ro&immutable=1")
+    for mode in modes:
         try:
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False

@@ -1,4 +1,4 @@
-"""Base entities: what belongs to an account, to a contact, to a phone."""
+"""Base entities and devices of an account, its contacts and its phones."""
 
 from collections.abc import Callable, Iterable
 from typing import override
@@ -6,15 +6,17 @@ from typing import override
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .account import SmsMobileApiConfigEntry
 from .api import Phone
-from .const import DOMAIN, MANUFACTURER
+from .const import DOMAIN, MANUFACTURER, signal_contacts
 from .contacts import Contact
 from .coordinator import PollCoordinator
+from .errors import invalid
 from .phones import device_name, phone_identifier
 
 
@@ -30,7 +32,7 @@ def account_device(entry: SmsMobileApiConfigEntry) -> DeviceInfo:
 
 
 def contact_device(hass: HomeAssistant, entry: SmsMobileApiConfigEntry, contact: Contact) -> DeviceInfo:
-    """Return the device of a contact; it stands behind that of the account, which has to be there."""
+    """Return the device of a contact, linked to the account's device, which has to exist."""
     return DeviceInfo(
         identifiers={(DOMAIN, contact.contact_id)},
         entry_type=DeviceEntryType.SERVICE,
@@ -42,7 +44,7 @@ def contact_device(hass: HomeAssistant, entry: SmsMobileApiConfigEntry, contact:
 
 
 def phone_device(hass: HomeAssistant, entry: SmsMobileApiConfigEntry, phone: Phone) -> DeviceInfo:
-    """Return the device of a phone; it stands behind that of the account, which has to be there."""
+    """Return the device of a phone, linked to the account's device, which has to exist."""
     device = DeviceInfo(
         identifiers={phone_identifier(entry, phone.sid)},
         manufacturer=MANUFACTURER,
@@ -61,31 +63,60 @@ def _account_device_id(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> s
 
 
 @callback
+def async_add_for_contacts(
+    hass: HomeAssistant,
+    entry: SmsMobileApiConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[str], Entity],
+) -> None:
+    """Add the entity that `make` returns for a contact's id, for each contact now and for each that is added later.
+
+    Home Assistant removes the entities and the device of a contact that is removed.
+    """
+    known: set[str] = set()
+
+    @callback
+    def add_new() -> None:
+        for contact_id in _new(known, [contact.contact_id for contact in entry.runtime_data.contacts]):
+            async_add_entities([make(contact_id)], config_subentry_id=contact_id)
+
+    add_new()
+    entry.async_on_unload(async_dispatcher_connect(hass, signal_contacts(entry.entry_id), add_new))
+
+
+@callback
 def async_add_for_phones(
     entry: SmsMobileApiConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[Phone], Iterable[Entity]],
 ) -> None:
-    """Add what `make` makes for each phone of the account, also for those that appear later."""
-    account = entry.runtime_data
+    """Add the entities that `make` returns for a phone, for each phone now and for each that is listed later."""
     known: set[str] = set()
 
     @callback
     def add_new() -> None:
-        phones = {phone.sid: phone for phone in account.phones}
-        new = [phone for sid, phone in phones.items() if sid not in known]
-        # A phone that was deleted and is back again is new.
-        known.clear()
-        known.update(phones)
-        if new:
-            async_add_entities([entity for phone in new for entity in make(phone)])
+        phones = {phone.sid: phone for phone in entry.runtime_data.phones}
+        if new := _new(known, phones):
+            async_add_entities([entity for sid in new for entity in make(phones[sid])])
 
     add_new()
-    entry.async_on_unload(account.coordinator.async_add_listener(add_new))
+    entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(add_new))
+
+
+def _new(known: set[str], ids: Iterable[str]) -> list[str]:
+    """Return the ids that are not in `known`, which then has these ids and no others.
+
+    An id that disappears and comes back is new again.
+    """
+    ids = list(ids)
+    new = [each for each in ids if each not in known]
+    known.clear()
+    known.update(ids)
+    return new
 
 
 class MessageEntity(Entity):
-    """An entity that is told of messages, not asked for them."""
+    """An entity whose state is pushed: Home Assistant does not poll it."""
 
     _attr_has_entity_name = True
     _attr_should_poll = False
@@ -102,21 +133,29 @@ class AccountEntity(MessageEntity):
 
 
 class ContactEntity(MessageEntity):
-    """An entity on a contact's device."""
+    """An entity on a contact's device. The contact may change, so it is looked up by its id when it is needed."""
 
     def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: SmsMobileApiConfigEntry,
-        contact: Contact,
-        description: EntityDescription,
+        self, entry: SmsMobileApiConfigEntry, contact_id: str, description: EntityDescription
     ) -> None:
         self._entry = entry
-        self._contact = contact
+        self._contact_id = contact_id
         self.entity_description = description
-        # On the subentry, not on the number, which may change.
-        self._attr_unique_id = f"{contact.contact_id}_{description.key}"
-        self._attr_device_info = contact_device(hass, entry, contact)
+        # The id of the subentry, as the number may change.
+        self._attr_unique_id = f"{contact_id}_{description.key}"
+
+    @property
+    def _contact(self) -> Contact:
+        """Return the contact. Raises ServiceValidationError if it was removed."""
+        if contact := self._entry.runtime_data.contacts.by_id(self._contact_id):
+            return contact
+        raise invalid("unknown_contact", recipient=self._contact_id)
+
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """Return the contact's device."""
+        return contact_device(self.hass, self._entry, self._contact)
 
 
 class PhoneEntity(CoordinatorEntity[PollCoordinator]):
@@ -124,24 +163,23 @@ class PhoneEntity(CoordinatorEntity[PollCoordinator]):
 
     _attr_has_entity_name = True
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: SmsMobileApiConfigEntry,
-        phone: Phone,
-        description: EntityDescription,
-    ) -> None:
+    def __init__(self, entry: SmsMobileApiConfigEntry, phone: Phone, description: EntityDescription) -> None:
         super().__init__(entry.runtime_data.coordinator)
         self._entry = entry
         self._phones = entry.runtime_data.phones
         self._phone = phone
         self.entity_description = description
         self._attr_unique_id = f"{phone_identifier(entry, phone.sid)[1]}_{description.key}"
-        self._attr_device_info = phone_device(hass, entry, phone)
+
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """Return the phone's device."""
+        return phone_device(self.hass, self._entry, self._phone)
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Take up what the service lists now."""
+        """Show what the service lists now."""
         self._phone = self._phones.get(self._phone.sid) or self._phone
         super()._handle_coordinator_update()

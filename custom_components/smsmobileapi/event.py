@@ -1,6 +1,8 @@
-"""Events: each new message, on the account and on the contact whom it came from; calls; what became of sent messages."""
+"""Events: each new message, on the account and on its contact; each call; each report on a sent message."""
 
-from typing import override
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
@@ -10,100 +12,105 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .account import SmsMobileApiConfigEntry
 from .api import Channel, Direction, Status
 from .const import signal_call, signal_message, signal_report
-from .entity import AccountEntity, ContactEntity
+from .entity import AccountEntity, ContactEntity, async_add_for_contacts
 from .inbound.models import InboundCall, InboundMessage
 from .outbound.models import OutboundMessage
 
 PARALLEL_UPDATES = 0
 
-MESSAGE = EventEntityDescription(
-    key="message", translation_key="message", event_types=[channel.value for channel in Channel]
+type EventData = tuple[str, dict[str, Any]]  # event type and attributes
+
+
+def _message(inbound: InboundMessage) -> EventData:
+    return inbound.message.channel.value, inbound.as_attributes()
+
+
+def _call(inbound: InboundCall) -> EventData:
+    data = inbound.as_event_data()
+    return data.pop("direction"), data
+
+
+def _report(message: OutboundMessage) -> EventData:
+    data = message.as_event_data()
+    return data.pop("status"), data
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalEventDescription(EventEntityDescription):
+    """An event for what a dispatcher signal of the account carries.
+
+    `signal` returns its name for the account's id, `event_fn` the event's type and attributes for what it carries.
+    """
+
+    signal: Callable[[str], str]
+    event_fn: Callable[[Any], EventData]
+
+
+MESSAGE: Final = SignalEventDescription(
+    key="message",
+    translation_key="message",
+    event_types=[channel.value for channel in Channel],
+    signal=signal_message,
+    event_fn=_message,
 )
-CALL = EventEntityDescription(
-    key="call", translation_key="call", event_types=[direction.value for direction in Direction]
+CALL: Final = SignalEventDescription(
+    key="call",
+    translation_key="call",
+    event_types=[direction.value for direction in Direction],
+    signal=signal_call,
+    event_fn=_call,
 )
-REPORT = EventEntityDescription(
-    key="report", translation_key="report", event_types=[Status.SENT.value, Status.FAILED.value]
+REPORT: Final = SignalEventDescription(
+    key="report",
+    translation_key="report",
+    event_types=[Status.SENT.value, Status.FAILED.value],
+    signal=signal_report,
+    event_fn=_report,
 )
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the account's events, and one for each contact."""
-    async_add_entities(
-        [AccountMessage(entry, MESSAGE), AccountCall(entry, CALL), AccountReport(entry, REPORT)]
+    """Add the events of the account and of its contacts."""
+    async_add_entities([AccountEvent(entry, description) for description in (MESSAGE, CALL, REPORT)])
+    async_add_for_contacts(
+        hass, entry, async_add_entities, lambda contact_id: ContactMessage(entry, contact_id, MESSAGE)
     )
-    for contact in entry.runtime_data.contacts:
-        async_add_entities(
-            [ContactMessage(hass, entry, contact, MESSAGE)], config_subentry_id=contact.contact_id
-        )
 
 
-class MessageEvent(EventEntity):
-    """An event for each new message."""
+class SignalEvent(EventEntity):
+    """An event for what a dispatcher signal of the account carries."""
 
+    entity_description: SignalEventDescription
     _entry: SmsMobileApiConfigEntry
     _unrecorded_attributes = frozenset({"message"})
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the inbox."""
+        """Subscribe to the signal."""
         await super().async_added_to_hass()
-        signal = signal_message(self._entry.entry_id)
-        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._message_received))
+        signal = self.entity_description.signal(self._entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._signalled))
 
     @callback
-    def _message_received(self, inbound: InboundMessage) -> None:
-        self._trigger_event(inbound.message.channel.value, inbound.as_attributes())
-        self.async_write_ha_state()
+    def _signalled(self, content: Any) -> None:
+        event_type, attributes = self.entity_description.event_fn(content)
+        # A report may have other statuses than an event is made for.
+        if event_type in self.event_types:
+            self._trigger_event(event_type, attributes)
+            self.async_write_ha_state()
 
 
-class AccountMessage(AccountEntity, MessageEvent):
-    """Each new message of the account."""
+class AccountEvent(AccountEntity, SignalEvent):
+    """An event on the account's device."""
 
 
-class ContactMessage(ContactEntity, MessageEvent):
+class ContactMessage(ContactEntity, SignalEvent):
     """Each new message from a contact."""
 
     @callback
     @override
-    def _message_received(self, inbound: InboundMessage) -> None:
-        if inbound.contact and inbound.contact.contact_id == self._contact.contact_id:
-            super()._message_received(inbound)
-
-
-class AccountCall(AccountEntity, EventEntity):
-    """Each new call of the account's phones."""
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Listen to the inbox."""
-        await super().async_added_to_hass()
-        signal = signal_call(self._entry.entry_id)
-        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._called))
-
-    @callback
-    def _called(self, inbound: InboundCall) -> None:
-        data = inbound.as_event_data()
-        self._trigger_event(data.pop("direction"), data)
-        self.async_write_ha_state()
-
-
-class AccountReport(AccountEntity, EventEntity):
-    """What became of each message that was sent."""
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Listen to the reports."""
-        await super().async_added_to_hass()
-        signal = signal_report(self._entry.entry_id)
-        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._reported))
-
-    @callback
-    def _reported(self, message: OutboundMessage) -> None:
-        # That nothing is known in the end is no event.
-        if message.status.value in self.event_types:
-            data = message.as_event_data()
-            self._trigger_event(data.pop("status"), data)
-            self.async_write_ha_state()
+    def _signalled(self, content: InboundMessage) -> None:
+        if content.contact and content.contact.contact_id == self._contact_id:
+            super()._signalled(content)

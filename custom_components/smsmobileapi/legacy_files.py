@@ -54,7 +54,8 @@ def _read_all(paths: dict[Path, Callable[[Any], list[Statement]]]) -> list[State
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 def _ledger(data: Any) -> list[Statement]:

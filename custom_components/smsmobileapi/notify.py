@@ -1,4 +1,4 @@
-"""Notify: each contact can be sent a message, each phone a notification."""
+"""Notify: a message to a contact, a notification on a phone."""
 
 from typing import override
 
@@ -7,12 +7,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account import SmsMobileApiConfigEntry
-from .entity import ContactEntity, PhoneEntity, async_add_for_phones
+from .entity import ContactEntity, PhoneEntity, async_add_for_contacts, async_add_for_phones
 from .outbound.recipients import SendOptions
 
 PARALLEL_UPDATES = 0
 
-# The device's main entity: it is called as the contact is.
+# The device's main entity: it has the contact's name.
 CONTACT = NotifyEntityDescription(key="notify", translation_key="contact", name=None)
 PHONE = NotifyEntityDescription(key="notify", translation_key="phone")
 
@@ -21,34 +21,33 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add an entity for each contact and each phone."""
-    for contact in entry.runtime_data.contacts:
-        async_add_entities(
-            [ContactNotify(hass, entry, contact, CONTACT)], config_subentry_id=contact.contact_id
-        )
-    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneNotify(hass, entry, phone, PHONE)])
+    async_add_for_contacts(
+        hass, entry, async_add_entities, lambda contact_id: ContactNotify(entry, contact_id, CONTACT)
+    )
+    async_add_for_phones(entry, async_add_entities, lambda phone: [PhoneNotify(entry, phone, PHONE)])
 
 
 class ContactNotify(ContactEntity, NotifyEntity):
-    """Sends to a contact on the contact's channel."""
+    """Sends messages to a contact, on the channel that the contact has."""
 
     _attr_supported_features = NotifyEntityFeature.TITLE
 
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
-        """Send a message; a title becomes its first line."""
+        """Send a message. The title becomes its first line."""
         text = f"{title}\n{message}".strip() if title else message
         await self._entry.runtime_data.outbox.send([self._contact], text, SendOptions(context=self._context))
 
 
 class PhoneNotify(PhoneEntity, NotifyEntity):
-    """Shows a notification on a phone of the account, which costs no SMS."""
+    """Shows notifications on a phone of the account. They cost no SMS."""
 
     _attr_supported_features = NotifyEntityFeature.TITLE
 
     @property
     @override
     def available(self) -> bool:
-        """Stay available: an action on what is unavailable does nothing, and says nothing."""
+        """Return True: Home Assistant skips an unavailable entity without an error, and a notification would be lost."""
         return True
 
     @override

@@ -1,4 +1,4 @@
-"""Phones: the mobiles of an account, as the service lists them, and those that it listed once and that have a device."""
+"""Phones: those that the service lists for an account, and those that it listed before and that still have a device."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,12 +16,12 @@ from .repairs import Issue, Issues
 
 
 def phone_identifier(entry: ConfigEntry, sid: str) -> tuple[str, str]:
-    """Return what identifies a phone's device: two accounts may list the same phone."""
+    """Return the identifier of a phone's device. It names the account, as two accounts may list the same phone."""
     return DOMAIN, f"{entry.entry_id}_{sid}"
 
 
 def sid_of(entry: ConfigEntry, device: dr.DeviceEntry) -> str | None:
-    """Return the SID of the phone whose device this is, None where it is no phone's."""
+    """Return the SID of the phone whose device this is, None if it is the device of something else."""
     _, prefix = phone_identifier(entry, "")
     for domain, identifier in device.identifiers:
         if domain == DOMAIN and identifier.startswith(prefix):
@@ -36,20 +36,32 @@ def devices_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, dr.DeviceEn
 
 
 def names_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
-    """Return what the account's phones are called here, by SID: as the user calls their devices, else as the service does."""
+    """Return the names of the account's phones by SID: the user's name for the device, else the service's."""
     devices = devices_of(hass, entry)
     return {sid: device.name_by_user or device.name or sid for sid, device in devices.items()}
 
 
 def device_name(phone: Phone) -> str:
-    """Return what a phone's device is called."""
+    """Return the name of a phone's device, as long as the user gives it no other."""
     return phone.name or f"Phone {phone.sid[-4:]}"
+
+
+@callback
+def async_forget_phones(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Remove the devices of all phones of an account, and what is reported about them.
+
+    For an account whose credentials are now those of another account. If it is loaded, it has to be reloaded.
+    """
+    registry, issues = dr.async_get(hass), Issues(hass, entry)
+    for sid, device in devices_of(hass, entry).items():
+        registry.async_remove_device(device.id)
+        issues.clear(Issue.PHONE_OFFLINE, sid)
 
 
 class Phones:
     """The phones of one account.
 
-    A phone that is no longer listed stays here as offline, until the user deletes its device.
+    A phone that the service no longer lists stays here as offline until the user deletes its device.
     """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, options: Options, issues: Issues) -> None:
@@ -58,11 +70,12 @@ class Phones:
         self._options = options
         self._issues = issues
         self._phones: dict[str, Phone] = {}
-        self._listed: set[str] | None = None
+        self._listed: set[str] | None = None  # None: the list has not been read yet
         self._offline_since: dict[str, datetime] = {}
+        self._reported: set[str] = set()
 
     def __iter__(self) -> Iterator[Phone]:
-        """Iterate over the phones, whether they are listed or not."""
+        """Iterate over the phones; those that the service lists come first."""
         return iter(self._phones.values())
 
     def get(self, sid: str) -> Phone | None:
@@ -70,81 +83,95 @@ class Phones:
         return self._phones.get(sid)
 
     def is_listed(self, sid: str) -> bool:
-        """Tell whether the service lists the phone, as far as its list could be read."""
+        """Return whether the service lists the phone; True as long as its list has not been read."""
         return self._listed is None or sid in self._listed
 
     @property
     def connected(self) -> int | None:
-        """Return how many phones are connected, None where that is not known of each."""
+        """Return how many phones are connected, None if that is unknown for at least one of them."""
         states = [phone.is_online for phone in self]
         return None if self._listed is None or None in states else states.count(True)
 
-    def find(self, wanted: str) -> Phone | None:
-        """Return the phone that a device id, a name (the user's or the service's) or a SID means."""
+    def find(self, text: str) -> Phone | None:
+        """Return the phone with this device id, SID or name (the user's or the service's)."""
         sids = {device.id: sid for sid, device in devices_of(self._hass, self._entry).items()}
-        name = wanted.strip().casefold()
-        named = (
-            phone for phone in self if name in {self.name_of(phone).casefold(), device_name(phone).casefold()}
+        if phone := self._phones.get(sids.get(text, text)):
+            return phone
+        name = text.strip().casefold()
+        return next(
+            (
+                phone
+                for phone in self
+                if name in {self.name_of(phone).casefold(), device_name(phone).casefold()}
+            ),
+            None,
         )
-        return self._phones.get(sids.get(wanted, wanted)) or next(named, None)
 
     def name_of(self, phone: Phone) -> str:
-        """Return what a phone is called here."""
+        """Return the name of a phone: the user's name for its device, else the service's."""
         return names_of(self._hass, self._entry).get(phone.sid) or device_name(phone)
 
     @callback
     def load(self) -> None:
-        """Remember the phones that have a device; how they are the service has to tell."""
+        """Read the phones that have a device. Their state is unknown until the service has listed them."""
         for sid, device in devices_of(self._hass, self._entry).items():
             self._phones[sid] = Phone(sid=sid, name=device.name, app_version=device.sw_version)
 
     @callback
     def update(self, listed: Iterable[Phone] | None) -> None:
-        """Take up what the service lists; None where its list could not be read."""
+        """Apply the service's list of phones; None if it could not be read."""
         if listed is not None:
             phones = {phone.sid: phone for phone in listed}
-            gone = {sid: _gone(phone) for sid, phone in self._phones.items() if sid not in phones}
-            # Those that are there come first, also where a name is looked for.
+            gone = {
+                sid: replace(phone, is_online=False, battery=None)
+                for sid, phone in self._phones.items()
+                if sid not in phones
+            }
             self._phones = phones | gone
             self._listed = set(phones)
-            self._rename_devices()
-        self._tell_offline()
+            self._update_devices()
+        self.update_issues()
 
     @callback
     def forget(self, sid: str) -> None:
         """Forget a phone whose device the user deletes."""
         self._phones.pop(sid, None)
-        self._offline_since.pop(sid, None)
-        self._issues.clear(Issue.PHONE_OFFLINE, sid)
+        self._back_online(sid)
 
-    def _rename_devices(self) -> None:
-        """Show the name and the app's version that the phones have now."""
-        registry = dr.async_get(self._hass)
-        for sid, device in devices_of(self._hass, self._entry).items():
-            if phone := self._phones.get(sid):
-                version = phone.app_version or device.sw_version
-                if (device.name, device.sw_version) != (device_name(phone), version):
-                    registry.async_update_device(device.id, name=device_name(phone), sw_version=version)
-
-    def _tell_offline(self) -> None:
-        """Tell the user of phones that have been offline for too long, until they are back."""
-        now = dt_util.utcnow()
+    @callback
+    def update_issues(self) -> None:
+        """Report each phone that has been offline for longer than the option allows, until it is back."""
+        now, longest = dt_util.utcnow(), self._options.offline_after
         for phone in self:
             if phone.is_online is not False:
-                self._offline_since.pop(phone.sid, None)
-                self._issues.clear(Issue.PHONE_OFFLINE, phone.sid)
+                self._back_online(phone.sid)
                 continue
             since = self._offline_since.setdefault(phone.sid, min(phone.last_seen or now, now))
-            patience = self._options.offline_after
-            if patience is not None and now - since >= patience:
+            if longest is not None and now - since >= longest:
+                self._reported.add(phone.sid)
                 self._issues.create(
                     Issue.PHONE_OFFLINE,
                     about=phone.sid,
                     phone=self.name_of(phone),
                     since=dt_util.as_local(since).strftime("%Y-%m-%d %H:%M"),
                 )
+            # The option has changed. An issue from before the set-up stays: the user may have ignored it.
+            elif phone.sid in self._reported:
+                self._clear_issue(phone.sid)
 
+    def _back_online(self, sid: str) -> None:
+        self._offline_since.pop(sid, None)
+        self._clear_issue(sid)
 
-def _gone(phone: Phone) -> Phone:
-    """Return a phone that is no longer listed: what it was like then is not known any more."""
-    return replace(phone, is_online=False, battery=None)
+    def _clear_issue(self, sid: str) -> None:
+        self._reported.discard(sid)
+        self._issues.clear(Issue.PHONE_OFFLINE, sid)
+
+    def _update_devices(self) -> None:
+        """Give the phones' devices the names and app versions that the service lists now."""
+        registry = dr.async_get(self._hass)
+        for sid, device in devices_of(self._hass, self._entry).items():
+            if phone := self._phones.get(sid):
+                name, version = device_name(phone), phone.app_version or device.sw_version
+                if (device.name, device.sw_version) != (name, version):
+                    registry.async_update_device(device.id, name=name, sw_version=version)

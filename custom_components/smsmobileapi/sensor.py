@@ -1,4 +1,4 @@
-"""Sensors: the last message, how many were received, sent and failed, and how the phones are."""
+"""Sensors: the last message, counts of messages, and the state of the phones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,30 +30,57 @@ from .outbound.models import OutboundMessage
 PARALLEL_UPDATES = 0
 
 LAST_MESSAGE = SensorEntityDescription(key="last_message", translation_key="last_message")
-RECEIVED, SENT, FAILED = (
-    SensorEntityDescription(
-        key=key,
-        translation_key=key,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        entity_category=EntityCategory.DIAGNOSTIC,
-    )
-    for key in ("messages_received", "messages_sent", "messages_failed")
-)
 PHONES_CONNECTED = SensorEntityDescription(
     key="phones_connected",
     translation_key="phones_connected",
     state_class=SensorStateClass.MEASUREMENT,
     entity_category=EntityCategory.DIAGNOSTIC,
-    # Each phone tells it itself.
+    # Each phone has an entity that shows the same.
     entity_registry_enabled_default=False,
 )
 ATTRIBUTES: Final = ("message", "sender", "sender_name", "contact", "channel", "received_at", "message_id")
 MAX_STATE_LENGTH: Final = 255
 
 
+def _is_any(_message: InboundMessage | OutboundMessage) -> bool:
+    return True
+
+
+def _is_failed(message: OutboundMessage) -> bool:
+    return message.status is Status.FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class CounterDescription(SensorEntityDescription):
+    """A count of messages that a dispatcher signal of the account carries.
+
+    `signal` returns its name for the account's id, `is_counted` whether a message that it carries counts.
+    """
+
+    signal: Callable[[str], str]
+    is_counted: Callable[[Any], bool]
+
+
+COUNTERS: Final = tuple(
+    CounterDescription(
+        key=key,
+        translation_key=key,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        signal=signal,
+        is_counted=is_counted,
+    )
+    for key, signal, is_counted in (
+        ("messages_received", signal_message, _is_any),
+        ("messages_sent", signal_sent, _is_any),
+        ("messages_failed", signal_report, _is_failed),
+    )
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PhoneSensorDescription(SensorEntityDescription):
-    """A value of a phone; `is_kept` tells whether it still holds for one that is no longer listed."""
+    """A value of a phone. `is_kept`: it is still shown when the service no longer lists the phone."""
 
     value_fn: Callable[[Phone], int | datetime | None]
     is_kept: bool = False
@@ -86,27 +113,25 @@ async def async_setup_entry(
     async_add_entities(
         [
             LastMessage(entry, LAST_MESSAGE),
-            MessageCounter(entry, RECEIVED, signal_message(entry.entry_id)),
-            MessageCounter(entry, SENT, signal_sent(entry.entry_id)),
-            FailedCounter(entry, FAILED, signal_report(entry.entry_id)),
+            *(MessageCounter(entry, description) for description in COUNTERS),
             PhonesConnected(entry),
         ]
     )
     async_add_for_phones(
         entry,
         async_add_entities,
-        lambda phone: [PhoneSensor(hass, entry, phone, description) for description in PHONE_SENSORS],
+        lambda phone: [PhoneSensor(entry, phone, description) for description in PHONE_SENSORS],
     )
 
 
 class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
-    """The text of the newest message; the whole of it and what belongs to it are attributes."""
+    """The text of the newest message. The complete text, the sender and the time are attributes."""
 
     _unrecorded_attributes = frozenset({"message"})
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Show what was shown before, and listen to the inbox."""
+        """Restore the last state, and subscribe to new messages."""
         await super().async_added_to_hass()
         if last_state := await self.async_get_last_state():
             self._show({name: last_state.attributes.get(name) for name in ATTRIBUTES})
@@ -127,40 +152,27 @@ class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
 class MessageCounter(AccountEntity, RestoreSensor):
     """Counts messages since the account was added."""
 
+    entity_description: CounterDescription
     _attr_native_value: int = 0
-
-    def __init__(
-        self, entry: SmsMobileApiConfigEntry, description: SensorEntityDescription, signal: str
-    ) -> None:
-        super().__init__(entry, description)
-        self._signal = signal
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Go on counting from what was shown before."""
+        """Continue from the last count, and subscribe to the signal."""
         await super().async_added_to_hass()
         if (last := await self.async_get_last_sensor_data()) and isinstance(last.native_value, int):
             self._attr_native_value = last.native_value
-        self.async_on_remove(async_dispatcher_connect(self.hass, self._signal, self._count))
+        signal = self.entity_description.signal(self._entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._count))
 
     @callback
     def _count(self, message: InboundMessage | OutboundMessage) -> None:
-        self._attr_native_value += 1
-        self.async_write_ha_state()
-
-
-class FailedCounter(MessageCounter):
-    """Counts the messages that were reported as failed."""
-
-    @callback
-    @override
-    def _count(self, message: InboundMessage | OutboundMessage) -> None:
-        if isinstance(message, OutboundMessage) and message.status is Status.FAILED:
-            super()._count(message)
+        if self.entity_description.is_counted(message):
+            self._attr_native_value += 1
+            self.async_write_ha_state()
 
 
 class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorEntity):
-    """How many phones are connected to the service."""
+    """The number of phones that are connected to the service."""
 
     def __init__(self, entry: SmsMobileApiConfigEntry) -> None:
         AccountEntity.__init__(self, entry, PHONES_CONNECTED)
@@ -174,14 +186,14 @@ class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorE
 
 
 class PhoneSensor(PhoneEntity, SensorEntity):
-    """A value that the service lists of a phone."""
+    """A value that the service lists for a phone."""
 
     entity_description: PhoneSensorDescription
 
     @property
     @override
     def available(self) -> bool:
-        """Tell whether the value is known."""
+        """Return whether the value is known."""
         is_known = self.entity_description.is_kept or self._phones.is_listed(self._phone.sid)
         return is_known and super().available
 

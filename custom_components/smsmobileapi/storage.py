@@ -19,6 +19,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.storage import STORAGE_DIR
+from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .database_file import (
@@ -36,6 +37,8 @@ _LOGGER = logging.getLogger(__name__)
 
 WRITTEN_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
 RETRY_SECONDS: Final = 10
+# Whether Home Assistant copies its files now.
+BACKUP_RUNS: Final = HassKey[bool](f"{DOMAIN}_backup_runs")
 
 
 def state_statement(name: str, state: dict[str, Any]) -> Statement:
@@ -84,7 +87,9 @@ class Database:
         self._pending: list[Statement] = []
         self._is_pending_durable = False
         self._must_rewrite = False
-        self._is_backup_running = False
+        # The file holds what could not be read at start, so it must not be overwritten.
+        self._is_unread = False
+        self._is_loaded = False
         self._is_closed = False
         self._timer: CALLBACK_TYPE | None = None
         self._stop_listening: CALLBACK_TYPE | None = None
@@ -114,6 +119,11 @@ class Database:
             _LOGGER.error("Saved rows are unreadable (%s)", type(err).__name__)
             return default
 
+    @callback
+    def loaded(self) -> None:
+        """Allow the file to be written anew: from now on all of its rows are in memory."""
+        self._is_loaded = True
+
     async def import_rows(self, statements: list[Statement]) -> bool:
         """Write rows before the parts of the account are loaded; return whether they are on disk."""
 
@@ -141,7 +151,9 @@ class Database:
     async def flush(self) -> None:
         """Write now what is due. Raises StorageError where that fails; it is tried again by itself."""
         # A task of its own, as the caller may be cancelled.
-        await asyncio.shield(self._hass.async_create_task(self._flush(), f"{DOMAIN} writes to its database"))
+        task = self._hass.async_create_task(self._flush(), f"{DOMAIN} writes to its database")
+        if not await asyncio.shield(task):
+            raise StorageError
 
     async def close(self) -> None:
         """Write what is due and close the file; nothing is written after that."""
@@ -153,43 +165,48 @@ class Database:
         self._cancel_timer()
         if self._stop_listening:
             self._stop_listening()
+            self._stop_listening = None
         await self._hass.async_add_executor_job(self._close)
 
     async def _home_assistant_stops(self, _event: Event) -> None:
         self._stop_listening = None
         await self.close()
 
-    async def begin_backup(self) -> None:
-        """Leave the file itself as it is from now on, so that a copy is whole: what is written goes to its log."""
-        await self._set_backup(True)
+    async def backup_changed(self) -> None:
+        """Begin to leave the file itself as it is, so that a copy is whole, or end it: see BACKUP_RUNS.
 
-    async def end_backup(self) -> None:
-        """Let SQLite move what is in its log to the file again."""
-        await self._set_backup(False)
+        Meanwhile, what is written goes to SQLite's log beside the file.
+        """
+        await self._hass.async_add_executor_job(self._backup_changed)
 
     # Writing.
 
-    async def _flush(self) -> None:
+    async def _flush(self) -> bool:
+        """Write what is due; return whether all of it is on disk."""
         async with self._flush_lock:
+            if self._must_rewrite and not self._is_loaded:
+                return False
             self._cancel_timer()
             statements, self._pending = self._pending, []
             durable, self._is_pending_durable = self._is_pending_durable, False
             if self._must_rewrite:
                 clear: list[Statement] = [(sql, [()]) for sql in CLEAR.values()]
                 statements = [*clear, *(part for snapshot in self._snapshots for part in snapshot())]
+                durable = True
             if not statements:
-                return
+                return True
             try:
                 fault = await self._hass.async_add_executor_job(self._write, statements, durable)
             except (NotOurs, sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be written: %s", type(err).__name__)
                 self._failed(StorageFault.NOT_WRITTEN)
-                raise StorageError from None
+                return False
             if fault:
                 self._failed(fault)
             if self._must_rewrite:
                 self._must_rewrite = False
                 self._on_recovery(StorageFault.NOT_WRITTEN)
+            return True
 
     @callback
     def _failed(self, fault: StorageFault) -> None:
@@ -206,8 +223,8 @@ class Database:
 
     async def _flush_due(self, _now: Any) -> None:
         self._timer = None
-        with suppress(StorageError):
-            await self._flush()
+        if not await self._flush():
+            self._schedule(RETRY_SECONDS)
 
     @callback
     def _cancel_timer(self) -> None:
@@ -225,9 +242,13 @@ class Database:
                 _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
             except (sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be opened: %s", type(err).__name__)
-                self._connection = connect_read_only(self._path) or connect_in_memory()
+                self._connection = connect_read_only(self._path)
+                if self._connection is None:
+                    self._is_unread = self._path.exists() and self._path.stat().st_size > 0
+                    self._connection = connect_in_memory()
                 return StorageFault.NOT_WRITTEN
             else:
+                self._apply_backup()
                 return None
             try:
                 keep_aside(self._path)
@@ -236,6 +257,7 @@ class Database:
                 _LOGGER.debug("No database can be made: %s", type(err).__name__)
                 self._connection = connect_in_memory()
                 return StorageFault.NOT_WRITTEN
+            self._apply_backup()
             return StorageFault.KEPT_ASIDE
 
     def _write(self, statements: list[Statement], durable: bool) -> StorageFault | None:
@@ -245,10 +267,13 @@ class Database:
                 # The fault may have been one of the file's: begin with what is there now.
                 self._drop_connection()
                 try:
+                    if self._is_unread:
+                        raise NotOurs("not read at start")  # noqa: TRY301 -- it is handled like the other reasons
                     self._connection = connect(self._path)
                 except NotOurs as err:
                     _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
                     keep_aside(self._path)
+                    self._is_unread = False
                     self._connection = connect(self._path)
                     fault = StorageFault.KEPT_ASIDE
                 self._apply_backup()
@@ -265,21 +290,17 @@ class Database:
                 self._connection.close()
             self._connection = None
 
-    async def _set_backup(self, is_running: bool) -> None:
-        def run() -> None:
-            with self._thread_lock, suppress(sqlite3.Error):
-                self._is_backup_running = is_running
-                if is_running and self._connection:
-                    self._connection.execute("pragma wal_checkpoint(truncate)")
-                self._apply_backup()
-
-        await self._hass.async_add_executor_job(run)
+    def _backup_changed(self) -> None:
+        with self._thread_lock, suppress(sqlite3.Error):
+            if self._connection:
+                self._connection.execute("pragma wal_checkpoint(truncate)")
+            self._apply_backup()
 
     def _apply_backup(self) -> None:
         if self._connection:
-            pages = 0 if self._is_backup_running else 1000
-            self._connection.execute(f"pragma wal_autocheckpoint={pages}")
-            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._is_backup_running)
+            is_running = self._hass.data.get(BACKUP_RUNS, False)
+            self._connection.execute(f"pragma wal_autocheckpoint={0 if is_running else 1000}")
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_running)
 
 
 def database_path(hass: HomeAssistant, entry_id: str) -> Path:

@@ -30,8 +30,8 @@ from .secrecy import CLIENT_ID, CLIENT_SECRET, NUMBER, TOKEN, logged, secrets_in
 from .test_transport import LATE, TABLE
 from .tokens import INVALID_TOKEN, SENT, TOKEN_PATH, Clock, Tokens, paths
 
-TOKEN_FORMATS: Any = CHOICES["token_dress"]
-DIALECTS: Any = CHOICES["dialect"]
+TOKEN_FORMATS: Any = CHOICES["token_format"]
+DIALECTS: Any = CHOICES["refusal_format"]
 FOUR: Final = {name: METHODS[name] for name in ("verify", "poll", "sms", "whatsapp")}
 
 
@@ -58,7 +58,7 @@ class TestRequests:
 
     async def test_each_method_works_with_each_format_of_the_token(self, bench: Bench) -> None:
         for token_format in TOKEN_FORMATS:
-            bench.account.token_dress = token_format
+            bench.account.token_format = token_format
             bench.account.revoke_tokens()
             for method in FOUR.values():
                 await method(bench.oauth_client)
@@ -421,7 +421,7 @@ class TestLifetime:
 
     async def test_an_account_that_was_removed(self, bench: Bench) -> None:
         for dialect in DIALECTS:
-            bench.account.state, bench.account.dialect = "good", dialect
+            bench.account.state, bench.account.refusal_format = "good", dialect
             await send(bench.oauth_client)
             bench.account.state = "unknown"
             await bench.fails(InvalidCredentials, send(bench.oauth_client))

@@ -241,19 +241,19 @@ class TestCredentials:
             await bench.fails(InvalidCredentials, bench.server_client.verify_credentials())
             assert len(bench.server.seen) == 1
 
-    @pytest.mark.parametrize("dialect", FORMATS["dialect"])
+    @pytest.mark.parametrize("dialect", FORMATS["refusal_format"])
     async def test_an_empty_list_of_phones_of_an_unknown_key(self, bench: Bench, dialect: Any) -> None:
         """An unknown key and a new account get the same list of phones."""
-        bench.simulator.vague_phone_list, bench.simulator.dialect = True, dialect
+        bench.simulator.empty_phone_list, bench.simulator.refusal_format = True, dialect
         bench.account.phones.clear()
         await bench.client.verify_credentials()
         unknown = SmsMobileApiClient(bench.session, ApiKey("another"), bench.simulator.url)
         await bench.fails(InvalidCredentials, unknown.verify_credentials())
 
-    @pytest.mark.parametrize("phone_format", FORMATS["phone_dress"])
+    @pytest.mark.parametrize("phone_format", FORMATS["phone_format"])
     async def test_each_format_of_the_phones(self, bench: Bench, phone_format: Any) -> None:
         seen = datetime(2026, 1, 20, 9, 15, tzinfo=UTC)
-        bench.account.phone_dress = phone_format
+        bench.account.phone_format = phone_format
         bench.account.phones = [
             SimulatedPhone(sid="a", label="Kitchen", battery=7, version="9.1.0", online=True),
             SimulatedPhone(sid="b", label="Garage", battery=100, online=False, last_seen=seen.timestamp()),
@@ -311,10 +311,10 @@ class TestSending:
 
 
 class TestReceiving:
-    @pytest.mark.parametrize("shape", FORMATS["list_shape"])
+    @pytest.mark.parametrize("shape", FORMATS["list_format"])
     async def test_each_shape_and_order_of_the_list(self, bench: Bench, shape: Any) -> None:
         """More than one chunk of the body, oldest first."""
-        bench.account.list_shape = shape
+        bench.account.list_format = shape
         assert await bench.client.received_messages(after=None, zone=UTC) == []
         for number in range(1000):
             bench.account.receive(NUMBER, f"{number} {TEXT}", timestamp=1760000000 + number)
@@ -331,11 +331,11 @@ class TestReceiving:
         assert [message.message_id for message in messages] == [str(number) for number in range(20)]
 
     async def test_each_format_of_the_time_and_the_number(self, bench: Bench) -> None:
-        for time_format in FORMATS["time_dress"]:
+        for time_format in FORMATS["time_format"]:
             for zone in (UTC, BUDAPEST, ZoneInfo("America/St_Johns")):
                 for day in (datetime(2026, 1, 20, 10, 15, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)):
                     bench.account.received.clear()
-                    bench.account.time_dress, bench.account.time_zone = time_format, zone
+                    bench.account.time_format, bench.account.time_zone = time_format, zone
                     bench.account.receive(NUMBER, "hi", timestamp=day.timestamp())
                     (message,) = await bench.client.received_messages(after=None, zone=zone)
                     if time_format == "unreadable":
@@ -345,7 +345,7 @@ class TestReceiving:
                         assert message.received_at == day, (time_format, zone)
                         assert message.origin == str(int(day.timestamp())), (time_format, zone)
                     assert message.received_at.utcoffset() == timedelta(0)
-        for bench.account.number_dress in FORMATS["number_dress"]:
+        for bench.account.number_format in FORMATS["number_format"]:
             (message,) = await bench.client.received_messages(after=None, zone=UTC)
             assert message.sender in {NUMBER, BARE, f"00{BARE}"}
 
@@ -461,10 +461,10 @@ class TestLists:
     @pytest.mark.parametrize("direction", Direction)
     async def test_calls(self, bench: Bench, direction: Direction) -> None:
         began = datetime(2026, 1, 20, 9, 15, tzinfo=UTC)
-        for time_format in FORMATS["time_dress"]:
+        for time_format in FORMATS["time_format"]:
             for zone in (UTC, BUDAPEST, ZoneInfo("America/St_Johns")):
                 bench.account.calls.clear()
-                bench.account.time_zone, bench.account.time_dress = zone, time_format
+                bench.account.time_zone, bench.account.time_format = zone, time_format
                 bench.account.add_call(direction.value, NUMBER, name="Zoé", duration=61, at=began.timestamp())
                 (call,) = await bench.client.calls(direction, zone=zone)
                 assert (call.direction, call.number, call.name) == (direction, NUMBER, "Zoé")
@@ -475,7 +475,7 @@ class TestLists:
                 else:
                     assert call.started_at == began, (time_format, zone)
                     assert call.origin == str(int(began.timestamp()))
-        for bench.account.number_dress in FORMATS["number_dress"]:
+        for bench.account.number_format in FORMATS["number_format"]:
             (call,) = await bench.client.calls(direction, zone=UTC)
             assert call.number in {NUMBER, BARE, f"00{BARE}"}
 
@@ -495,10 +495,10 @@ class TestLists:
 
 
 class TestDeletion:
-    @pytest.mark.parametrize("delete_format", FORMATS["delete_dress"])
+    @pytest.mark.parametrize("delete_format", FORMATS["delete_format"])
     async def test_each_format(self, bench: Bench, delete_format: Any) -> None:
-        bench.account.delete_dress = delete_format
-        for bench.account.error_dress in FORMATS["error_dress"]:
+        bench.account.delete_format = delete_format
+        for bench.account.error_format in FORMATS["error_format"]:
             message = bench.account.receive(NUMBER, TEXT)
             assert await bench.client.delete_message("another") is False
             assert message.deleted is False
@@ -578,10 +578,10 @@ class TestNotifications:
 
 class TestWhatsApp:
     async def test_whether_a_number_is_on_whatsapp(self, bench: Bench) -> None:
-        for bench.account.check_dress in FORMATS["check_dress"]:
+        for bench.account.check_format in FORMATS["check_format"]:
             for is_on in (True, False):
                 bench.account.whatsapp_numbers = {BARE} if is_on else set()
-                expected = None if bench.account.check_dress == "vague" else is_on
+                expected = None if bench.account.check_format == "vague" else is_on
                 assert await bench.client.is_on_whatsapp(NUMBER) is expected
 
     async def test_answers(self, bench: Bench) -> None:

@@ -41,23 +41,23 @@ STATES: Final[dict[Any, tuple[type[SmsMobileApiError] | None, ...]]] = {
 
 
 class TestStates:
-    @pytest.mark.parametrize("dialect", FORMATS["dialect"])
+    @pytest.mark.parametrize("dialect", FORMATS["refusal_format"])
     @pytest.mark.parametrize("state", STATES)
     async def test_each_state_in_both_formats(self, bench: Bench, state: Any, dialect: Any) -> None:
-        bench.account.state, bench.account.dialect = state, dialect
+        bench.account.state, bench.account.refusal_format = state, dialect
         bench.account.retry_after = 17
         verify, polled, sent = STATES[state]
-        for bench.account.error_dress in FORMATS["error_dress"]:
+        for bench.account.error_format in FORMATS["error_format"]:
             for method, outcome in (("verify", verify), ("poll", polled), ("sms", sent), ("whatsapp", sent)):
                 if outcome is None:
                     await METHODS[method](bench.client)
                     continue
                 error = await bench.error_of(METHODS[method](bench.client))
-                assert type(error) is outcome, (bench.account.error_dress, method)
+                assert type(error) is outcome, (bench.account.error_format, method)
                 if isinstance(error, RateLimited):
                     assert (error.retry_after, error.placeholders) == (17, {"seconds": "17"})
         assert bool(bench.account.sent) is (state == "good")
-        bench.simulator.dialect = dialect
+        bench.simulator.refusal_format = dialect
         unknown = SmsMobileApiClient(bench.session, ApiKey("another"), bench.simulator.url)
         for method in ("verify", "sms", "whatsapp"):
             await bench.fails(InvalidCredentials, METHODS[method](unknown))
@@ -71,7 +71,7 @@ class TestStates:
 
     async def test_no_phone_is_online_and_a_message_that_is_not_accepted(self, bench: Bench) -> None:
         """However the error is written (API.md: a number, a numeric string or a word)."""
-        for bench.account.error_dress in FORMATS["error_dress"]:
+        for bench.account.error_format in FORMATS["error_format"]:
             bench.account.phones[0].online, bench.account.whatsapp_numbers = False, None
             for message in (SMS, WHATSAPP):
                 error = await bench.error_of(bench.client.send_message(message))

@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
 
-from ..api import Call, ReceivedMessage, StatusReport
+from ..api import Call, ReceivedMessage, Source, StatusReport
 from ..const import EVENT_CALL, EVENT_MESSAGE_RECEIVED, signal_call, signal_message, signal_status
 from ..contacts import Contacts
 from ..numbers import mask, normalise_sender
@@ -78,7 +78,7 @@ class Inbox:
         if self._is_known(item):
             self.counts["known"] += 1
             if event_id is not None:
-                self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
+                self._remember_event(event_id)
             return False
         if self._state is InboxState.OPEN:
             self._fire(item)
@@ -115,18 +115,36 @@ class Inbox:
         self._ledger.begin_here()
 
     @callback
-    def open(self) -> None:
-        """Fire what was held, in the order in which it was received, and from now on at once."""
+    def open(self) -> bool:
+        """Fire what was held, in the order in which it was received, and from now on at once.
+
+        Returns False, and does nothing, where the inbox was closed before.
+        """
+        if self.state is not InboxState.HOLDING:
+            return False
         self._state = InboxState.OPEN
         held, self._held = self._held, []
         self._held_keys.clear()
         for item in sorted(held, key=lambda item: item.received_at):
             self._fire(item)
+        self._ledger.advance(
+            item.arrival
+            for item in held
+            if isinstance(item.arrival, ReceivedMessage) and item.arrival.source is Source.POLL
+        )
+        return True
 
     @callback
     def close(self) -> None:
         """Accept nothing any more."""
         self._state = InboxState.CLOSED
+
+    def _remember_event(self, event_id: str) -> None:
+        """Record a V2 event whose content is known. What is only held has to come in again after a kill, so this too."""
+        if self._state is InboxState.OPEN:
+            self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
+        else:
+            self._held_keys.add(event_key(event_id))
 
     def _raise_if_closed(self) -> None:
         if self.state is InboxState.CLOSED:

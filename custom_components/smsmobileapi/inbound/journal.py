@@ -39,7 +39,8 @@ class Journal:
         try:
             await self._database.flush()
         except StorageError:
-            self._rows.remove(row)
+            if row in self._rows:
+                self._rows.remove(row)
             raise
 
     @callback

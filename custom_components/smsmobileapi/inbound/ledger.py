@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import blake2b
+import json
 import sqlite3
 from typing import Any, Final, TypedDict
 
@@ -31,6 +32,8 @@ CALLS_FOR: Final = timedelta(days=14)
 HISTORY_SLACK: Final = timedelta(hours=1)
 
 _INSERT: Final = "insert into handled (key, time) values (?, ?)"
+# The keys are a JSON list of hexadecimal texts: there is no index, and one look at the table has to do for all of them.
+_DELETE: Final = "delete from handled where hex(key) in (select value from json_each(?))"
 _STATE_NAME: Final = "ledger"
 
 
@@ -118,13 +121,15 @@ class Ledger:
         self._newest: int | None = None
         self._begins: int | None = None
         self._calls_begin: int | None = None
+        # When the history was noted that it began with.
+        self._history_at: int | None = None
         # Of each direction, the calls without a readable time that were listed the last time, and how often.
         self._untimed: dict[Direction, Counter[_Row]] = {}
         self._prune_at = 0.0
         database.add_snapshot(self._snapshot)
 
-    async def load(self, history: History | None) -> None:
-        """Read what was saved, and begin with the history of an account that is new here.
+    async def load(self, history: History | None) -> bool:
+        """Read what was saved, and begin with the history of an account that is new here; return whether it is new.
 
         Where there is neither, or what was saved can't be read, nothing of the past is fired (`is_lost`).
         """
@@ -132,7 +137,11 @@ class Ledger:
         self._handled, state = await self._database.load(_read, nothing)
         self._newest, self._begins = state.get("newest"), state.get("begins")
         self._calls_begin = state.get("calls_begin")
-        if history is not None:
+        self._history_at = state.get("history_at")
+        # It is in the config entry for as long as the database could not be written.
+        is_new = history is not None and history["noted_at"] != self._history_at
+        if history is not None and is_new:
+            self._history_at = history["noted_at"]
             self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
             self._newest = history["until"]
             self._calls_begin = history["noted_at"]
@@ -140,6 +149,7 @@ class Ledger:
         if self._calls_begin is None:
             self._calls_begin = int(dt_util.utcnow().timestamp())
         self._write_state()
+        return is_new
 
     @property
     def size(self) -> int:
@@ -214,7 +224,12 @@ class Ledger:
         self._database.write(self._state())
 
     def _state(self) -> Statement:
-        state = {"newest": self._newest, "begins": self._begins, "calls_begin": self._calls_begin}
+        state = {
+            "newest": self._newest,
+            "begins": self._begins,
+            "calls_begin": self._calls_begin,
+            "history_at": self._history_at,
+        }
         return state_statement(_STATE_NAME, state)
 
     def _snapshot(self) -> list[Statement]:
@@ -246,7 +261,7 @@ class Ledger:
         for key in old:
             del self._handled[key]
         if old:
-            self._database.write(("delete from handled where key = ?", [(key,) for key in old]))
+            self._database.write((_DELETE, [(json.dumps([key.hex().upper() for key in old]),)]))
 
 
 def _read(connection: sqlite3.Connection) -> tuple[dict[bytes, int], dict[str, Any]]:

@@ -115,16 +115,24 @@ class Webhook:
         """Return whether the webhook brings phone calls, too."""
         return self.is_working and self.health.has_brought_call
 
+    @callback
+    def refuse(self) -> None:
+        """Refuse all requests until `start`, and again once the account is not set up any more."""
+        self._register(_refuse)
+        self._entry.async_on_unload(self._stop)
+
     async def start(self, *, is_new: bool) -> None:
         """Pass on what the journal has, and let the service call."""
         await self.health.load(is_new=is_new)
         zone = dt_util.get_default_time_zone()
         for body, arrived in await self._journal.load():
-            with suppress(InvalidPayload):
+            try:
                 self._pass_on(parse_body(body, zone=zone, arrived=arrived))
+            except Exception as err:  # noqa: BLE001 -- one body must not keep the account from being set up
+                _LOGGER.warning(
+                    "A message that was kept can't be handled: %s at %s", type(err).__name__, _place_of(err)
+                )
         self._register(self._handle)
-        # Also where the rest of the set-up fails.
-        self._entry.async_on_unload(self._stop)
 
     @callback
     def _stop(self) -> None:

@@ -34,7 +34,8 @@ from ..phones import Phones
 from ..repairs import Issues
 from .delivery import Delivery
 from .fallback import Fallback, WhatsAppNumbers
-from .media import Media, async_media_links, async_read_media
+from .media import Media, async_read_media
+from .media_links import async_media_links
 from .models import OutboundMessage
 from .rate_limit import RateLimiter
 from .recipients import Recipient, RecipientResolver, SendOptions
