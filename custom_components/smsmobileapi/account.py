@@ -93,7 +93,6 @@ class Account:
             hass,
             entry,
             client=client,
-            options=options,
             phones=phones,
             ledger=ledger,
             inbox=inbox,

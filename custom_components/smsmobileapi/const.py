@@ -1,4 +1,4 @@
-"""Names that more than one room needs."""
+"""Names that more than one module uses."""
 
 from typing import Final
 
@@ -16,8 +16,6 @@ CONF_MESSAGES_PER_DAY: Final = "messages_per_day"
 CONF_MESSAGES_PER_MINUTE: Final = "messages_per_minute"
 CONF_OFFLINE_HOURS: Final = "offline_hours"
 CONF_PHONE: Final = "phone"
-CONF_POLL_MINUTES: Final = "poll_minutes"
-CONF_POLL_SECONDS: Final = "poll_seconds"
 CONF_REGION: Final = "region"
 CONF_SIGNING_SECRET: Final = "signing_secret"
 CONF_SIM: Final = "sim"

@@ -23,12 +23,13 @@ from .errors import for_entry
 from .inbound.inbox import Inbox
 from .inbound.ledger import Ledger, is_timed
 from .inbound.webhook import Webhook
-from .options import Options
 from .phones import Phones
 from .repairs import Issues
 
 _LOGGER = logging.getLogger(__name__)
 
+POLL_ALONE: Final = timedelta(minutes=1)
+POLL_BESIDE_WEBHOOK: Final = timedelta(minutes=15)
 # The list of phones also proves the key: an unknown one is answered with an empty list of messages.
 PHONES_EVERY: Final = timedelta(minutes=15)
 # Calls reach the service with up to ten minutes' delay (D).
@@ -51,18 +52,14 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         entry: ConfigEntry,
         *,
         client: SmsMobileApiClient,
-        options: Options,
         phones: Phones,
         ledger: Ledger,
         inbox: Inbox,
         webhook: Webhook,
         issues: Issues,
     ) -> None:
-        super().__init__(
-            hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=options.poll_alone
-        )
+        super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=POLL_ALONE)
         self._client = client
-        self._options = options
         self._phones = phones
         self._ledger = ledger
         self._inbox = inbox
@@ -81,9 +78,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
     @override
     async def _async_update_data(self) -> None:
         """Pass what was received to the inbox."""
-        self.update_interval = (
-            self._options.poll_beside_webhook if self._webhook.is_proved else self._options.poll_alone
-        )
+        self.update_interval = POLL_BESIDE_WEBHOOK if self._webhook.is_proved else POLL_ALONE
         zone = dt_util.get_default_time_zone()
         now = dt_util.utcnow()
         try:

@@ -148,3 +148,10 @@ class Phones:
 def _gone(phone: Phone) -> Phone:
     """Return a phone that is no longer listed: what it was like then is not known any more."""
     return replace(phone, is_online=False, battery=None)
+
+
+@callback
+def async_forget_phones(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Remove the devices of all of the account's phones, for credentials that are another account's."""
+    for device in devices_of(hass, entry).values():
+        dr.async_get(hass).async_remove_device(device.id)

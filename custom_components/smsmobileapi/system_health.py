@@ -1,4 +1,4 @@
-"""System health: is the service there, and do messages come and go."""
+"""System health: whether the service can be reached, and when messages were received and sent."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +15,7 @@ from .const import DOMAIN
 
 @callback
 def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
-    """Register what the system information shows."""
+    """Register our part of the system information."""
     register.async_register_info(_info)
 
 
@@ -26,7 +26,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     return {
         "can_reach_service": system_health.async_check_can_reach_url(hass, url),
         "accounts": len(accounts),
-        "webhooks_proved": sum(account.webhook.is_proved for account in accounts),
+        "webhooks_working": sum(account.webhook.is_proved for account in accounts),
         "last_received": _latest(account.inbox.last_received for account in accounts),
         "last_sent": _latest(account.outbox.last_sent for account in accounts),
         "limit_reached": any(account.flood_guard.resumes_at for account in accounts),
@@ -34,5 +34,5 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def _latest(times: Iterable[datetime | None]) -> datetime | None:
-    """Return the last of the times since Home Assistant has started, if there is one."""
+    """Return the latest of the times, None where there is none."""
     return max((time for time in times if time), default=None)
