@@ -143,26 +143,6 @@ async def test_a_day_with_a_webhook_that_brings_calls(
     assert len(calls) == 1
 
 
-async def test_the_options_say_how_often(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
-) -> None:
-    home.config_entries.async_update_entry(account, options={"poll_seconds": 20, "poll_minutes": 5})
-    await settle(home)
-    asked = await requests_of(home, freezer, simulator, timedelta(minutes=30), timedelta(seconds=10))
-    # Phones and calls are asked for no more often than else.
-    assert asked == {MESSAGES: 90, PHONES: 2, MISSED: 3, INCOMING: 3, OUTGOING: 3}
-    await prove(home, account, simulator, service_account, hass_client_no_auth)
-    await refresh(home, account)
-    asked = await requests_of(home, freezer, simulator, timedelta(minutes=30), timedelta(seconds=10))
-    assert asked == {MESSAGES: 6, PHONES: 2, MISSED: 3, INCOMING: 3, OUTGOING: 3}
-
-
 @pytest.mark.parametrize(
     ("after", "are_listed"), [({"minutes": 14, "seconds": 50}, False), ({"minutes": 14, "seconds": 59}, True)]
 )

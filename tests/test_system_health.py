@@ -47,7 +47,7 @@ async def test_a_new_account(
     assert await info(home) == {
         "can_reach_service": "ok",
         "accounts": 1,
-        "webhooks_proved": 0,
+        "webhooks_working": 0,
         "last_received": None,
         "last_sent": None,
         "limit_reached": False,
@@ -71,7 +71,7 @@ async def test_it_tells_what_comes_and_goes_in_all_accounts(
     other = await add_account(home, simulator, "another-key-0123456789")
     await send(home, other)
     found = await info(home)
-    assert (found["accounts"], found["webhooks_proved"]) == (2, 1)
+    assert (found["accounts"], found["webhooks_working"]) == (2, 1)
     assert found["last_received"] == account.runtime_data.inbox.last_received is not None
     assert found["last_sent"] == other.runtime_data.outbox.last_sent is not None
 
@@ -103,7 +103,7 @@ async def test_no_account(system_health: None, home: HomeAssistant, account: Sms
     found.pop("can_reach_service").close()
     assert found == {
         "accounts": 0,
-        "webhooks_proved": 0,
+        "webhooks_working": 0,
         "last_received": None,
         "last_sent": None,
         "limit_reached": False,

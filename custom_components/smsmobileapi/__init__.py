@@ -29,6 +29,21 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
+    """Bring an account that an older version saved up to date; return whether this version can use it."""
+    if entry.version > 1:
+        return False
+    if entry.minor_version < 2:
+        # How often to poll was an option.
+        options = {
+            name: value
+            for name, value in entry.options.items()
+            if name not in {"poll_seconds", "poll_minutes"}
+        }
+        hass.config_entries.async_update_entry(entry, options=options, minor_version=2)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Set up an account."""
     # Before anything is logged; EntryUpdates does the same for a secret that is entered later.

@@ -22,7 +22,7 @@ from custom_components.smsmobileapi.const import DOMAIN
 from simulator import Account, Simulator
 
 from ..conftest import KEY, add_account, add_contact, settle
-from ..flows.test_account import begin, submit
+from ..flows.dialogs import begin, submit
 from ..test_event import texts
 
 ANNA = "+36301234567"

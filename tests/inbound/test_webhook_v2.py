@@ -28,7 +28,7 @@ from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL, EVENT_MESSA
 from simulator import Account, Simulator, sms_data, whatsapp_data
 
 from ..conftest import KEY, add_account, settle
-from ..flows.test_account import begin, begin_change, submit
+from ..flows.dialogs import begin, begin_change, submit
 
 ANNA = "+36301234567"
 SECRET = "whsec-Zp3ö-0123456789"
