@@ -2,45 +2,48 @@
 
 import argparse
 from pathlib import Path
-import secrets
 import shutil
 import sys
 import tempfile
 
-from tests.e2e.configuration import ROOT
-from tests.e2e.stage import claim, run, stage, stay
-from tests.e2e.story import Story
-from tests.e2e.tell import StoryError, Teller
+from simulator import Simulator
+from tests.e2e.configuration import DOMAIN, ROOT
+from tests.e2e.home_assistant import HomeAssistant
+from tests.e2e.process import free_port
+from tests.e2e.session import claim, keep_running, run
+from tests.e2e.steps import Steps
+from tests.e2e.tour import basics, privacy
+from tests.e2e.tour.context import Tour, steps_of
 
 
-async def demonstrate(directory: Path, *, once: bool, pictures: Path | None) -> None:
-    tell = Teller()
-    claim(directory, afresh=True)
-    async with stage(directory, f"demo-{secrets.token_hex(8)}") as (home, service):
-        try:
-            await Story(home, service, tell).play()
-        except Exception as error:
-            raise StoryError(f"Step {tell.number} failed, “{tell.title}”: {error}") from error
-        if pictures:
-            # Only those who want pictures have a browser and what drives it.
-            from tests.e2e.screenshots import take_screenshots
+async def demo(directory: Path, *, once: bool, screenshots: Path | None) -> None:
+    steps = Steps()
+    claim(directory, empty=True)
+    async with Simulator() as simulator, HomeAssistant(directory, free_port()) as hass:
+        tour = Tour(hass, simulator, steps, hass.url)
+        await tour.start()
+        log_steps = (privacy.log_has_no_secrets, privacy.log_of_integration, privacy.log_of_others)
+        await tour.run((*steps_of(basics), *log_steps), go_on=False)
+        if screenshots:
+            # Needs a browser and playwright, which nothing else does.
+            from tests.e2e.browser import take_screenshots
 
-            print("\nPictures:")
-            await take_screenshots(home, service, pictures)
-        print(f"\nAll {tell.number} steps hold, after {tell.seconds:.0f} s.")
+            print("\nScreenshots:")
+            await take_screenshots(tour, screenshots)
+        print(f"\nAll {steps.number} steps passed, after {steps.seconds:.0f} s.")
         if not once:
-            await stay(home, service)
+            await keep_running(hass, simulator, tour.first.account)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="leave when all was shown")
-    parser.add_argument("--screenshots", type=Path, metavar="DIR", help="take pictures of the pages, too")
+    parser.add_argument("--once", action="store_true", help="end after the last step")
+    parser.add_argument("--screenshots", type=Path, metavar="DIR", help="save screenshots of the pages, too")
     arguments = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="smsmobileapi-demo-")) if arguments.once else ROOT / ".demo"
-    code = run(lambda: demonstrate(directory, once=arguments.once, pictures=arguments.screenshots))
+    directory = Path(tempfile.mkdtemp(prefix=f"{DOMAIN}-demo-")) if arguments.once else ROOT / ".demo"
+    code = run(lambda: demo(directory, once=arguments.once, screenshots=arguments.screenshots))
     if code == 1:
-        print(f"The logs are {directory}/console.log and {directory}/simulator.log.", file=sys.stderr)
+        print(f"The log is {directory}/console.log.", file=sys.stderr)
     elif arguments.once:
         shutil.rmtree(directory)
     return code

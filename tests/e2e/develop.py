@@ -1,44 +1,47 @@
-"""A Home Assistant and the simulated service to develop with; the account is yours to add, and stays."""
+"""A Home Assistant and the simulated service to develop with; the account that you add stays."""
 
 import argparse
 import json
 import sys
 
-from tests.e2e.configuration import INTEGRATION, ROOT
-from tests.e2e.home import Home
-from tests.e2e.stage import claim, run, stage, stay
+from tests.e2e.configuration import DOMAIN, ROOT
+from tests.e2e.home_assistant import HomeAssistant
+from tests.e2e.session import claim, keep_running, run, simulator_on
 
 DIRECTORY = ROOT / ".develop"
-# The same each time, so that yesterday's account and browser tab go on working.
+# The same at each start, so that the account goes on working.
 KEY = "develop-key"
 
 
-async def develop(home_port: int, service_port: int) -> None:
+async def develop(hass_port: int, service_port: int) -> None:
     claim(DIRECTORY)
-    ports = {"home_port": home_port, "service_port": service_port}
-    async with stage(DIRECTORY, KEY, **ports, debug=True) as (home, service):
+    async with (
+        simulator_on(service_port) as simulator,
+        HomeAssistant(DIRECTORY, hass_port, debug=True) as hass,
+    ):
+        account = simulator.add_account(KEY)
         print("Home Assistant is starting …", flush=True)
-        await home.start()
-        if urls := webhook_urls(home):
-            # The simulator forgets it when it ends.
-            await service.send_webhooks_to(urls[0])
+        await hass.start()
+        if urls := webhook_urls(hass):
+            # The simulator starts without it.
+            account.webhook_url = urls[0]
         else:
-            told = json.dumps({"key": KEY, "webhook_url": "PASTED-HERE"})
+            webhook = json.dumps({"key": KEY, "webhook_url": "PASTED-HERE"})
             print(f"""
 Add the account: Settings > Devices & services > Add integration > SMSMobileAPI > An API key
   API key        {KEY}
-  Server address {service.url}
+  Server address {simulator.url}
 and give the simulator the webhook address that is shown then:
-  curl -d '{told}' {service.url}/_control/accounts""")
-        await stay(home, service)
+  curl -d '{webhook}' {simulator.url}/_control/accounts""")
+        await keep_running(hass, simulator, account)
 
 
-def webhook_urls(home: Home) -> list[str]:
-    """The webhook addresses of the accounts that were added with the simulator's key."""
-    stored = home.config_dir / ".storage" / "core.config_entries"
+def webhook_urls(hass: HomeAssistant) -> list[str]:
+    """The webhook URLs of the accounts that were added with the simulator's key."""
+    stored = hass.config_dir / ".storage" / "core.config_entries"
     entries = json.loads(stored.read_text())["data"]["entries"] if stored.exists() else []
-    accounts = [entry["data"] for entry in entries if entry["domain"] == INTEGRATION.name]
-    return [f"{home.url}/api/webhook/{data['webhook_id']}" for data in accounts if data.get("api_key") == KEY]
+    accounts = [entry["data"] for entry in entries if entry["domain"] == DOMAIN]
+    return [f"{hass.url}/api/webhook/{data['webhook_id']}" for data in accounts if data.get("api_key") == KEY]
 
 
 def main() -> int:

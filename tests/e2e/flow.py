@@ -1,4 +1,4 @@
-"""A dialog of Home Assistant, answered step by step over HTTP as its frontend does."""
+"""A dialog of Home Assistant, filled in step by step over HTTP as its frontend does."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from tests.e2e.websocket import Json
 
 
-class Web(Protocol):
-    """What a dialog needs of a home."""
+class Http(Protocol):
+    """The part of HomeAssistant that a dialog uses."""
 
     async def get(self, path: str) -> Any: ...
 
@@ -16,39 +16,39 @@ class Web(Protocol):
 
 @dataclass(slots=True)
 class Flow:
-    """A config flow, or a contact's subentry flow, answered step by step."""
+    """A config, options, subentry or repair flow."""
 
-    home: Web
+    http: Http
     path: str
     step: Json
 
     @classmethod
-    async def begin(cls, home: Web, path: str, **fields: Any) -> Flow:
-        return cls(home, path, await home.post(path, fields))
+    async def begin(cls, http: Http, path: str, **fields: Any) -> Flow:
+        return cls(http, path, await http.post(path, fields))
 
     async def submit(self, data: Json | None = None) -> Json:
-        """Fill in the form that it shows; gives the next step, the same one with errors, or the end."""
-        self.step = await self.home.post(f"{self.path}/{self.step['flow_id']}", data or {})
+        """Submit the form; return the next step, the same one with errors, or the end."""
+        self.step = await self.http.post(f"{self.path}/{self.step['flow_id']}", data or {})
         return self.step
 
-    async def look_again(self) -> Json:
-        """Open the dialog once more, as after a reload of the page; gives the step that it shows."""
-        step: Json = await self.home.get(f"{self.path}/{self.step['flow_id']}")
+    async def reload(self) -> Json:
+        """Request the present step again, as after a reload of the page; return it."""
+        step: Json = await self.http.get(f"{self.path}/{self.step['flow_id']}")
         return step
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is wrong with which field."""
+        """The errors of the form by field."""
         return self.step.get("errors") or {}
 
+    def fields(self) -> dict[str, Json]:
+        """The fields of the form by name."""
+        return {field["name"]: field for field in self.step["data_schema"]}
+
     def shown(self) -> Json:
-        """What the form shows as filled in."""
-        described = {
+        """The values that the form is filled in with."""
+        values = {
             name: (field.get("description") or {}).get("suggested_value", field.get("default"))
             for name, field in self.fields().items()
         }
-        return {name: value for name, value in described.items() if value is not None}
-
-    def fields(self) -> dict[str, Json]:
-        """The fields of the form by their names, as the frontend gets them."""
-        return {field["name"]: field for field in self.step["data_schema"]}
+        return {name: value for name, value in values.items() if value is not None}

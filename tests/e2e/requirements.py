@@ -1,7 +1,7 @@
-"""Print what Home Assistant would install for itself at its first start here, one requirement a line.
+"""Print what Home Assistant would install at its first start here, one requirement a line.
 
-scripts/setup installs it beforehand: quicker in one go, and every later start does without the network.
-Read from the installed Home Assistant's own manifests, so that it stays right from version to version.
+scripts/setup installs it in one step, so that no start needs the network. It is read from the manifests of the installed
+Home Assistant, so that it is right for each version.
 """
 
 from collections.abc import Iterator
@@ -20,25 +20,17 @@ CORE = Path(components.__file__).parent
 
 def manifests() -> Iterator[dict[str, Any]]:
     """The manifests of our integration, of all that a start loads, and of what these depend on."""
-    folders = [
-        INTEGRATION,
-        *(CORE / domain for domain in {*CORE_INTEGRATIONS, *DEFAULT_INTEGRATIONS, *LOADED}),
-    ]
+    loaded = {*CORE_INTEGRATIONS, *DEFAULT_INTEGRATIONS, *LOADED}
+    folders = [INTEGRATION, *(CORE / domain for domain in loaded)]
     for folder in folders:
         file = folder / "manifest.json"
-        # A default without a manifest is a mere helper of the others.
+        # Some of the default integrations are only modules without a manifest.
         manifest = json.loads(file.read_text()) if file.exists() else {}
         yield manifest
         needed = (CORE / domain for domain in manifest.get("dependencies", ()))
         folders.extend(folder for folder in needed if folder not in folders)
 
 
-def requirements() -> set[str]:
-    return {
-        *totp.REQUIREMENTS,
-        *(requirement for manifest in manifests() for requirement in manifest.get("requirements", ())),
-    }
-
-
 if __name__ == "__main__":
-    print(*sorted(requirements()), sep="\n")
+    listed = (one for manifest in manifests() for one in manifest.get("requirements", ()))
+    print(*sorted({*totp.REQUIREMENTS, *listed}), sep="\n")

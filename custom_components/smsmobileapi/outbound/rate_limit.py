@@ -13,10 +13,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from ..database_file import Statement
 from ..errors import failed
 from ..options import Options
 from ..repairs import Issue, Issues
-from ..storage import Database, Statement
+from ..storage import Database
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from homeassistant.util import dt as dt_util
 
 from ..api import SentLogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
 from ..const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from ..database_file import Statement
 from ..numbers import mask
-from ..storage import Database, Statement
+from ..storage import Database
 from .models import OutboundMessage
 
 _LOGGER = logging.getLogger(__name__)

@@ -1,1 +1,0 @@
-"""The walks of the tour: each is a list of steps, and each step says in its docstring what holds after it."""
