@@ -24,7 +24,7 @@ from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Phone, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
-from .inbound.test_webhook_v2 import SECRET, call, event, post, set_secret, sms, whatsapp
+from .inbound.service import SECRET, call, event, post, set_secret, sms, whatsapp
 
 ANNA = "+36301234567"
 BEN = "+36207654321"

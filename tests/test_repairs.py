@@ -22,7 +22,7 @@ from custom_components.smsmobileapi.const import DASHBOARD_URL, DOMAIN
 from simulator import Account, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
-from .inbound.test_webhook_v2 import SECRET, event, post, set_secret, signed, sms
+from .inbound.service import SECRET, event, post, set_secret, signed, sms
 
 ANNA = "+36301234567"
 NO_ADDRESS: dict[str, Any] = {"external_url": None, "internal_url": "http://192.168.1.2:8123"}
