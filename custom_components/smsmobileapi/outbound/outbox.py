@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 import logging
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
@@ -47,6 +47,7 @@ _LOGGER = logging.getLogger(__name__)
 MAX_TEXT_LENGTH: Final = 4_000
 AT_A_TIME: Final = 4
 STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
+TASK_NAME: Final = f"{DOMAIN} sends a message"
 DEFAULT_TITLE: Final = "Home Assistant"
 _CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
@@ -81,8 +82,8 @@ class Outbox:
             hass,
             entry,
             reports=reports,
-            send=lambda message, may_have_been_sent: self._start_task(
-                self._send_sms_instead(message, may_have_been_sent)
+            send=lambda message, may_have_been_sent: self._track(
+                hass.async_create_task(self._send_sms_instead(message, may_have_been_sent), TASK_NAME)
             ),
         )
         self.recipients = RecipientResolver(options, contacts, phones)
@@ -120,7 +121,11 @@ class Outbox:
             raise invalid("send_at_past")
         found = self.recipients.resolve(recipients, options)
         media = await self._read_media(found, options)
-        tasks = [self._start_task(self._send_one(recipient, text, media, options)) for recipient in found]
+        create_task = self._hass.async_create_task
+        tasks = [
+            self._track(create_task(self._send_one(recipient, text, media, options), TASK_NAME))
+            for recipient in found
+        ]
         outcomes = await asyncio.gather(
             *(self._wait_for(task, text, options) for task in tasks), return_exceptions=True
         )
@@ -132,7 +137,8 @@ class Outbox:
         if known and known.status is not Status.FAILED:
             raise invalid("not_failed")
         channel = channel or (known.channel if known else Channel.SMS)
-        task = self._start_task(self._resend_one(message_id, channel, known, options))
+        resending = self._resend_one(message_id, channel, known, options)
+        task = self._track(self._hass.async_create_task(resending, TASK_NAME))
         return await self._wait_for(task, "", options)
 
     async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
@@ -198,7 +204,7 @@ class Outbox:
         has_fallback = route is Route.WHATSAPP_ELSE_SMS
         if route is Route.SMS or (has_fallback and not await self.whatsapp_numbers.may_have(sms.recipient)):
             return [sms]
-        media_url = media and (media.url or async_media_links(self._hass).make(media))
+        media_url = async_media_links(self._hass).make(media) if media else None
         whatsapp = replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
         return [whatsapp, sms] if has_fallback else [whatsapp]
 
@@ -207,9 +213,10 @@ class Outbox:
     ) -> OutboundMessage:
         async with self._slot(options):
             new_id = await self._delivery.resend(message_id, channel)
-        if known and new_id == message_id and (current := self._reports.find(new_id)) not in (None, known):
+        current = self._reports.find(new_id)
+        if known and current and new_id == message_id and current.status is not known.status:
             # Its report was faster than the answer.
-            return cast(OutboundMessage, current)
+            return current
         message = OutboundMessage(
             message_id=new_id,
             channel=channel,
@@ -269,9 +276,8 @@ class Outbox:
         self._issues.note(None)
 
     @callback
-    def _start_task(self, sending: Coroutine[Any, Any, OutboundMessage]) -> asyncio.Task[OutboundMessage]:
-        """Send in a task of its own, which goes on where the caller is cancelled: a stopped script loses track of nothing."""
-        task = self._hass.async_create_task(sending, f"{DOMAIN} sends a message")
+    def _track(self, task: asyncio.Task[OutboundMessage]) -> asyncio.Task[OutboundMessage]:
+        """Have `stop` wait for the task of a message. The task goes on where its caller is cancelled."""
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task

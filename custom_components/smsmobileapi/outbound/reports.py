@@ -64,7 +64,8 @@ class Reports:
 
     async def load(self) -> None:
         """Read which messages are followed."""
-        messages = await self._database.load(_read, [])
+        nothing: list[OutboundMessage] = []
+        messages = await self._database.load(_read, nothing)
         self._messages = {message.message_id: message for message in messages}
         for message in messages:
             self._plan_look_up(message)
@@ -172,7 +173,7 @@ class Reports:
     def _forget_old(self) -> None:
         """Forget the oldest messages where they are too old or too many."""
         since = dt_util.utcnow().timestamp() - KEPT_FOR
-        old = []
+        old: list[str] = []
         for message in self._messages.values():
             if message.leaves_at > since and len(self._messages) - len(old) <= KEPT_AT_MOST:
                 break
