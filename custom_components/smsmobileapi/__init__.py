@@ -58,7 +58,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
         asked_at = dt_util.utcnow()
         phones = await client.verify_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
-        account.issues.note(err)
+        account.issues.check_subscription(err)
         raise for_entry(err, ConfigEntryNotReady) from None
     account.coordinator.update_phones(phones, asked_at)
     # First, as the devices of contacts and phones refer to it.

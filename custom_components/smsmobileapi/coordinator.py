@@ -94,12 +94,12 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
             messages, listed = await self._new_messages(zone, LONG_OVERLAP if is_long else SHORT_OVERLAP)
         except SmsMobileApiError as err:
-            self._issues.note(err)
+            self._issues.check_subscription(err)
             failure = for_entry(err, UpdateFailed)
             if isinstance(failure, UpdateFailed) and isinstance(err, RateLimited):
                 failure.retry_after = err.retry_after
             raise failure from None
-        self._issues.note(None)
+        self._issues.check_subscription(None)
         self.last_success = dt_util.utcnow()
         if self._inbox.state is InboxState.CLOSED:
             return
@@ -172,7 +172,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             )
             if page == 0:
                 untimed = self._ledger.newly_listed(direction, calls)
-                # Where the webhook brings calls, nothing would tell them from those.
+                # Where the webhook brings calls, these could not be distinguished from them.
                 new += [] if self._webhook.brings_calls else untimed
             unknown = [call for call in calls if is_timed(call) and not self._inbox.knows(call)]
             new += unknown

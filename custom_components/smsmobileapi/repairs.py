@@ -94,7 +94,7 @@ class Issues:
         self.clear(Issue.SECRET_MISSING)
 
     @callback
-    def note(self, err: SmsMobileApiError | None) -> None:
+    def check_subscription(self, err: SmsMobileApiError | None) -> None:
         """Show or remove the issue of an expired subscription, after a request that failed with `err` or succeeded."""
         if isinstance(err, SubscriptionExpired):
             self.create(Issue.SUBSCRIPTION_EXPIRED)

@@ -65,7 +65,7 @@ class StorageFault(StrEnum):
 
 
 class Database:
-    """The database of one account. No method but `flush` raises; `on_fault` and `on_recovery` are told of faults."""
+    """The database of one account. No method but `flush` raises; `on_fault` and `on_recovery` are called with the fault."""
 
     def __init__(
         self,

@@ -266,14 +266,14 @@ class Outbox:
         except SmsMobileApiError as err:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
-            self._issues.note(err)
+            self._issues.check_subscription(err)
             if isinstance(err, OutcomeUnknown):
                 raise failed(if_unknown) from None
             self._rate_limiter.release(send_id)
             raise for_action(self._hass, self._entry, err) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()
-        self._issues.note(None)
+        self._issues.check_subscription(None)
 
     @callback
     def _track(self, task: asyncio.Task[OutboundMessage]) -> asyncio.Task[OutboundMessage]:
