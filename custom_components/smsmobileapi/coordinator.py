@@ -130,7 +130,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
 
         def is_seen(row: Mapping[str, Any]) -> bool:
             try:
-                fingerprint = hash(tuple(row.items()))
+                fingerprint = hash(tuple(row.values()))
             except TypeError:
                 return False
             listed.add(fingerprint)
