@@ -76,7 +76,8 @@ def test_found_by_whole_number_whole_name_and_id(contacts: Contacts) -> None:
     ):
         assert name_of(contacts.by_name(text)) == name, text
     for contact_id in ("id of Other", ""):
-        assert contacts.by_id(contact_id) is None
+        with pytest.raises(KeyError):
+            contacts.by_id(contact_id)
 
 
 def test_of_two_with_one_name_the_first_is_found(
@@ -97,7 +98,7 @@ def test_a_change_shows_at_once_and_only_then_they_are_read_again(
     renamed = contacts.by_name("anna")
     assert renamed and (renamed.contact_id, renamed.number) == (anna.subentry_id, "1771")
     hass.config_entries.async_remove_subentry(entry, anna.subentry_id)
-    assert contacts.by_name("Anna") is contacts.by_number("1771") is contacts.by_id(anna.subentry_id) is None
+    assert contacts.by_name("Anna") is contacts.by_number("1771") is None
 
 
 async def test_a_contact_that_a_user_adds(hass: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:

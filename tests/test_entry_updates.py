@@ -56,8 +56,7 @@ def changed(**fields: str) -> Change:
 
     async def change(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
         flow = await hass.config_entries.subentries.async_init(
-            (entry.entry_id, "contact"),
-            context={"source": SOURCE_RECONFIGURE, "subentry_id": first(entry)},
+            (entry.entry_id, "contact"), context={"source": SOURCE_RECONFIGURE, "subentry_id": first(entry)}
         )
         anna = {"name": "Anna", "number": number(0), "channel": "sms"}
         await hass.config_entries.subentries.async_configure(flow["flow_id"], anna | fields)
@@ -198,7 +197,7 @@ async def test_a_new_signing_secret_counts_at_once_and_stays_out_of_the_log(
     issues = account.runtime_data.issues
     issues.create(Issue.SECRET_MISSING)
     issues.create(Issue.UNSIGNED)
-    for secret in ("first-secret-123", "second-secret-123"):
+    for secret in ("first-secret-123", "second-secret-123", None):
         await option(signing_secret=secret)(home, account)
         await settle(home)
         assert account.runtime_data.options.signing_secret == secret

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import (
-    async_capture_events,
-    mock_restore_cache_with_extra_data,
-)
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Simulator
@@ -164,16 +161,3 @@ async def test_they_are_kept_over_a_reload(
         assert state
         after = home.states.get(state.entity_id)
         assert after and (after.state, after.attributes) == (state.state, state.attributes)
-
-
-async def test_they_are_kept_over_a_restart(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
-    extra = {"last_event_type": "whatsapp", "last_event_attributes": {"message": "hi", "sender": ANNA}}
-    at = "2026-05-01T10:00:00.000+00:00"
-    mock_restore_cache_with_extra_data(home, [(State(OF_ACCOUNT, at), extra), (State(OF_ANNA, at), extra)])
-    await add_contact(home, await add_account(home, simulator), "Anna", ANNA)
-    for entity_id in (OF_ACCOUNT, OF_ANNA):
-        state = home.states.get(entity_id)
-        assert state and state.state == at
-        assert (state.attributes["event_type"], state.attributes["message"]) == ("whatsapp", "hi")

@@ -5,11 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import mock_restore_cache
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Phone, Simulator
@@ -129,14 +128,6 @@ async def test_the_state_is_the_time_of_the_last_message(
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
     assert state_of(home, anna) == "2026-05-01T10:01:30+00:00"
-
-
-async def test_the_state_is_kept_over_a_restart(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
-    mock_restore_cache(home, [State("notify.anna", "2026-05-01T10:00:00+00:00")])
-    await add_contact(home, await add_account(home, simulator), "Anna", ANNA)
-    assert state_of(home, "notify.anna") == "2026-05-01T10:00:00+00:00"
 
 
 def no_phone(simulator: Simulator, account: Account) -> None:
