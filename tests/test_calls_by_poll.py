@@ -18,7 +18,7 @@ from simulator import Account, Simulator, call_data
 from simulator.records import Call
 
 from .conftest import add_account, add_contact, settle
-from .test_phone_entities import pass_time
+from .test_phones import pass_time
 
 ANNA = "+36301234567"
 BEN = "+36207654321"

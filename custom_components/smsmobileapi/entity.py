@@ -16,7 +16,6 @@ from .api import Phone
 from .const import DOMAIN, MANUFACTURER, signal_contacts
 from .contacts import Contact
 from .coordinator import PollCoordinator
-from .errors import invalid
 from .phones import device_name, phone_identifier
 
 
@@ -146,10 +145,8 @@ class ContactEntity(MessageEntity):
 
     @property
     def _contact(self) -> Contact:
-        """Return the contact. Raises ServiceValidationError if it was removed."""
-        if contact := self._entry.runtime_data.contacts.by_id(self._contact_id):
-            return contact
-        raise invalid("unknown_contact", recipient=self._contact_id)
+        """Return the contact. It exists as long as the entity does: Home Assistant removes both at once."""
+        return self._entry.runtime_data.contacts.by_id(self._contact_id)
 
     @property
     @override
