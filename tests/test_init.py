@@ -19,7 +19,7 @@ from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Simulator
 
 from .conftest import add_contact, settle
-from .flows.test_account import another_server, faulty, in_state, sentence
+from .flows.dialogs import another_server, faulty, in_state, sentence
 
 ANNA = "+36301234567"
 

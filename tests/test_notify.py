@@ -14,7 +14,7 @@ from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Phone, Simulator
 
 from .conftest import KEY, add_account, add_contact, settle
-from .flows.test_account import faulty, in_state, sentence
+from .flows.dialogs import faulty, in_state, sentence
 
 ANNA = "+36301234567"
 BELA = "+36209876543"

@@ -22,7 +22,7 @@ from custom_components.smsmobileapi.const import DOMAIN
 from simulator import Account, Simulator, report_data, sms_data, whatsapp_data
 
 from .conftest import add_account, add_contact, settle
-from .inbound.test_webhook_v2 import call, event, post
+from .inbound.service import call, event, post
 
 ANNA = "+36301234567"
 BELA = "+36209876543"
