@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -49,7 +49,9 @@ class EntryUpdates:
 
     async def _reload_later(self) -> None:
         await asyncio.sleep(RELOAD_AFTER)
-        self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
+        # Unloading may take longer than that: it waits for what is being sent.
+        if self._entry.state is not ConfigEntryState.UNLOAD_IN_PROGRESS:
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     @callback
     def _update_secret(self) -> None:
