@@ -42,14 +42,14 @@ class EntryUpdates:
         if self._reload:
             self._reload.cancel()
         if entry.data != self._data:
-            # It ends with the entry, so an unloaded account is not loaded again.
+            # Home Assistant cancels it when the entry is unloaded.
             self._reload = entry.async_create_background_task(
                 hass, self._reload_later(), f"{entry.title} reload after a change"
             )
 
     async def _reload_later(self) -> None:
         await asyncio.sleep(RELOAD_AFTER)
-        # Unloading may take longer than that: it waits for what is being sent.
+        # The task is cancelled only when the unloading is over, and a reload would then load the account again.
         if self._entry.state is not ConfigEntryState.UNLOAD_IN_PROGRESS:
             self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
