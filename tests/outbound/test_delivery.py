@@ -20,8 +20,8 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.smsmobileapi.outbound import delivery
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
+from custom_components.smsmobileapi.outbound import delivery
 from simulator import Account, Fault, SentMessage, Simulator
 
 from ..conftest import KEY, settle
