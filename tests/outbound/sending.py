@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.outbound import delivery
+from custom_components.smsmobileapi.outbound.outbox import TASK_NAME
 from simulator import Account, SentMessage, Simulator, report_data, sending as sent_log
 
 from ..conftest import KEY, OUR_LOG, settle
@@ -230,6 +231,9 @@ async def kill(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
         return list(folder.glob(f"smsmobileapi.{account.entry_id}.db*"))
 
     saved = {path: path.read_bytes() for path in files()}
+    for task in asyncio.all_tasks():
+        if task.get_name() == TASK_NAME:
+            task.cancel()
     await home.config_entries.async_unload(account.entry_id)
     for path in files():
         path.unlink()
