@@ -181,9 +181,7 @@ class Outbox:
                     message_id = await self._delivery.send(request)
                     break
                 except SmsMobileApiError as err:
-                    if request.media_url and not isinstance(err, OutcomeUnknown):
-                        # The service will not fetch it.
-                        async_media_links(self._hass).end(request.media_url)
+                    self._end_link(request, media, err)
                     if request is requests[-1] or not isinstance(err, Refused):
                         raise
                     _LOGGER.debug("WhatsApp was refused, so it is an SMS")
@@ -204,9 +202,16 @@ class Outbox:
         has_fallback = route is Route.WHATSAPP_ELSE_SMS
         if route is Route.SMS or (has_fallback and not await self.whatsapp_numbers.may_have(sms.recipient)):
             return [sms]
-        media_url = async_media_links(self._hass).make(media) if media else None
+        media_url = None
+        if media:
+            media_url = media.url or async_media_links(self._hass).make(media)
         whatsapp = replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
         return [whatsapp, sms] if has_fallback else [whatsapp]
+
+    def _end_link(self, request: SendRequest, media: Media | None, err: SmsMobileApiError) -> None:
+        """End the link to media that the service will not fetch, as it refused the message."""
+        if media and not media.url and request.media_url and not isinstance(err, OutcomeUnknown):
+            async_media_links(self._hass).end(request.media_url)
 
     async def _resend_one(
         self, message_id: str, channel: Channel, known: OutboundMessage | None, options: SendOptions
