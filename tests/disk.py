@@ -25,7 +25,10 @@ def files_of(hass: HomeAssistant) -> Files:
 def put_back(hass: HomeAssistant, files: Files) -> None:
     """Make our files those, whatever was written since."""
     for path in Path(hass.config.path(".storage")).glob(f"{DOMAIN}.*"):
-        path.unlink()
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
     for path, content in files.items():
         path.write_bytes(content)
 

@@ -49,8 +49,8 @@ def state_statement(name: str, state: dict[str, Any]) -> Statement:
 def read_state(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
     """Return the values of a part; {} where there are none."""
     row = connection.execute("select value from state where name = ?", (name,)).fetchone()
-    state: dict[str, Any] = json.loads(row[0]) if row else {}
-    return state
+    state = json.loads(row[0]) if row else {}
+    return state if isinstance(state, dict) else {}
 
 
 class StorageError(Exception):

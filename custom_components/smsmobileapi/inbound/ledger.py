@@ -135,9 +135,9 @@ class Ledger:
         """
         nothing: tuple[dict[bytes, int], dict[str, Any]] = ({}, {})
         self._handled, state = await self._database.load(_read, nothing)
-        self._newest, self._begins = state.get("newest"), state.get("begins")
-        self._calls_begin = state.get("calls_begin")
-        self._history_at = state.get("history_at")
+        seconds = {name: value for name, value in state.items() if isinstance(value, int)}
+        self._newest, self._begins = seconds.get("newest"), seconds.get("begins")
+        self._calls_begin, self._history_at = seconds.get("calls_begin"), seconds.get("history_at")
         # It is in the config entry for as long as the database could not be written.
         is_new = history is not None and history["noted_at"] != self._history_at
         if history is not None and is_new:
