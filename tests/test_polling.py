@@ -71,7 +71,7 @@ async def prove(
     client = await hass_client_no_auth()
     service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
     assert await simulator.deliver(service_account, service_account.receive(ANNA, "hi")) == 200
-    assert account.runtime_data.webhook.is_proved
+    assert account.runtime_data.webhook.is_working
 
 
 async def bring_call(simulator: Simulator, service_account: Account) -> None:
