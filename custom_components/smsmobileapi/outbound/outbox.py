@@ -38,7 +38,7 @@ from .media import Media, async_read_media
 from .media_links import async_media_links
 from .models import OutboundMessage
 from .rate_limit import RateLimiter
-from .recipients import Recipient, RecipientResolver, SendOptions
+from .recipients import Recipient, RecipientResolver, SendOptions, names_of
 from .reports import Reports
 
 _LOGGER = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ AT_A_TIME: Final = 4
 STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
 TASK_NAME: Final = f"{DOMAIN} sends a message"
 DEFAULT_TITLE: Final = "Home Assistant"
-_CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
 
 class Outbox:
@@ -335,7 +334,7 @@ def _all_or_raise(
         raise unexpected
     if len(recipients) == 1:
         raise errors[0]
-    results = list(zip(_names(recipients), outcomes, strict=True))
+    results = list(zip(names_of(recipients), outcomes, strict=True))
     raise failed(
         "some_not_sent",
         sent=", ".join(name for name, outcome in results if isinstance(outcome, OutboundMessage)) or "–",
@@ -343,14 +342,3 @@ def _all_or_raise(
             f"{name}: {outcome}" for name, outcome in results if isinstance(outcome, Exception)
         ),
     )
-
-
-def _names(recipients: Sequence[Recipient]) -> list[str]:
-    """Return what to call each recipient, with the channel where one gets the message by two."""
-    counts = Counter(recipient.number for recipient in recipients)
-    return [
-        f"{recipient.name} ({_CHANNEL_NAMES[recipient.route]})"
-        if counts[recipient.number] > 1
-        else recipient.name
-        for recipient in recipients
-    ]

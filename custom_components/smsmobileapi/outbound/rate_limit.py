@@ -151,7 +151,7 @@ class RateLimiter:
                 unit,
                 resumes,
             )
-        return failed(f"limit_{unit}", limit=str(limit), resumes=resumes)
+        return failed("limit_minute" if period == MINUTE else "limit_day", limit=str(limit), resumes=resumes)
 
     @callback
     def _end(self, _now: datetime) -> None:
