@@ -295,4 +295,5 @@ def assert_private(account: SmsMobileApiConfigEntry, lines: list[str], *errors: 
             err = err.__cause__ or err.__context__
     assert seen
     private = [KEY, ANNA[1:], BELA[1:], TEXT, account.data["webhook_id"]]
-    assert [value for value in private if value in " ".join(seen)] == []
+    leaks = [line for line in seen if any(value in line for value in private)]
+    assert not leaks, leaks
