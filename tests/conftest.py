@@ -26,12 +26,6 @@ EXTERNAL_URL = "https://home.example.net"
 type AddContact = Callable[..., Awaitable[str]]
 
 
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """An empty folder for each test: the database is a file in it."""
-    return str(tmp_path)
-
-
 @pytest.fixture(autouse=True)
 def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> None:
     """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""

@@ -15,7 +15,7 @@ from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Simulator, call_data
 from simulator.records import Call
 
-from .conftest import add_account, add_contact, settle
+from .conftest import add_account, add_contact
 from .inbound.installation import Installation, install
 from .inbound.service import ANNA, BEN
 
@@ -123,25 +123,6 @@ async def test_every_way_of_writing_a_number_is_read(
         assert fired == [(number, contact)], (number_format, written)
 
 
-async def test_what_is_no_call_does_not_stop_the_calls(
-    ha: Installation, freezer: FrozenDateTimeFactory
-) -> None:
-    rows: list[Any] = [None, [], {}, {"number": None, "date": None}, {"number": ANNA, "date": time.time()}]
-    ha.simulator.fault("/call/missed/list/", "nonsense", body={"success": True, "data": rows})
-    await pass_minutes(ha, freezer)
-    assert ha.numbers == [ANNA]
-
-
-async def test_each_account_polls_its_own(ha: Installation, freezer: FrozenDateTimeFactory) -> None:
-    theirs = ha.simulator.add_account("k-2", time_zone=ZoneInfo("Europe/Budapest"))
-    other = await add_account(ha.hass, ha.simulator, "k-2")
-    theirs.add_call("missed", ANNA)
-    await pass_minutes(ha, freezer)
-    await other.runtime_data.coordinator.async_refresh()
-    await settle(ha.hass)
-    assert [call.data["config_entry_id"] for call in ha.calls] == [other.entry_id]
-
-
 # Nothing of the past.
 
 
@@ -164,25 +145,6 @@ async def test_calls_from_before_the_account_was_added_are_never_fired(
     assert ha.numbers == [BEN]
 
 
-async def test_after_a_key_of_another_account_its_calls_of_the_past_are_not_fired(
-    ha: Installation, freezer: FrozenDateTimeFactory
-) -> None:
-    await ha.pass_time(freezer, days=3)
-    other = ha.simulator.add_account("k-2", time_zone=ZoneInfo("Europe/Budapest"))
-    other.add_call("missed", BEN, at=ago(days=1))
-    history = {"until": int(time.time()), "keys": [], "noted_at": int(time.time())}
-    ha.hass.config_entries.async_update_entry(
-        ha.entry, data={**ha.entry.data, "api_key": "k-2", "history": history}
-    )
-    await settle(ha.hass)
-    await ha.reload()
-    assert "history" not in ha.entry.data
-    freezer.tick(timedelta(minutes=1))
-    other.add_call("missed", ANNA)
-    await pass_minutes(ha, freezer, 20)
-    assert ha.numbers == [ANNA]
-
-
 async def test_a_phone_that_was_offline_brings_what_is_not_too_old(
     ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -191,19 +153,6 @@ async def test_a_phone_that_was_offline_brings_what_is_not_too_old(
         ha.account.add_call("missed", f"+3630{days:07}", at=ago(days=days))
     await pass_minutes(ha, freezer)
     assert ha.numbers == ["+36300000013", "+36300000001"]
-
-
-async def test_a_call_that_the_ledger_has_forgotten_does_not_come_back(
-    ha: Installation, freezer: FrozenDateTimeFactory
-) -> None:
-    ha.account.add_call("missed", ANNA)
-    await pass_minutes(ha, freezer)
-    for day in range(40):
-        ha.account.receive(BEN, f"{day}")
-        await pass_minutes(ha, freezer, DAY)
-    # It has the messages of the last month, and no call any more.
-    assert ha.entry.runtime_data.ledger.size <= 33 * 2
-    assert ha.numbers == [ANNA]
 
 
 # Not lost.
@@ -249,18 +198,6 @@ async def test_many_calls_at_once_are_fired_in_order(
     ha.account.add_call("missed", ANNA, at=begin + 1000)
     await offsets()
     assert ha.numbers[360:] == [ANNA]
-
-
-async def test_calls_of_the_time_when_it_was_unloaded_are_fired(
-    ha: Installation, freezer: FrozenDateTimeFactory
-) -> None:
-    ha.account.add_call("incoming", ANNA)
-    await pass_minutes(ha, freezer)
-    await ha.unload()
-    freezer.tick(timedelta(hours=1))
-    ha.account.add_call("missed", BEN)
-    await ha.set_up()
-    assert ha.numbers == [ANNA, BEN]
 
 
 async def test_calls_are_held_until_home_assistant_has_started(

@@ -17,7 +17,7 @@ from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.api import ReceivedMessage
 from custom_components.smsmobileapi.const import DOMAIN
 from custom_components.smsmobileapi.inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP
-from simulator import Account, Simulator, call_data, sms_data
+from simulator import Account, Simulator, call_data
 
 from .conftest import KEY, OUR_LOG, settle
 from .inbound.installation import Installation, install
@@ -98,7 +98,7 @@ async def test_an_idle_account_with_a_webhook_that_works(
     assert len(ha.calls) == brings_calls
 
 
-async def test_calls_are_polled_less_while_the_webhook_brings_them(
+async def test_a_call_that_the_webhook_did_not_bring_has_calls_polled_more_often(
     ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
     async def asked_in_an_hour() -> int:
@@ -106,32 +106,18 @@ async def test_calls_are_polled_less_while_the_webhook_brings_them(
         return asked.get(MISSED, 0)
 
     await bring_message(ha)
-    await ha.poll()
-    assert await asked_in_an_hour() == 4
     await bring_call(ha)
-    assert await asked_in_an_hour() <= 1
-    assert await asked_in_an_hour() == 1
-    # It is remembered.
     await ha.reload()
     assert await asked_in_an_hour() == 1
-    # One that V2 did not bring.
     ha.account.add_call("incoming", ANNA)
     await ha.pass_time(freezer, hours=1)
     assert len(ha.calls) == 2
     assert await asked_in_an_hour() == 4
     await bring_call(ha)
+    # Messages by the webhook say nothing of calls.
+    await bring_message(ha)
     await asked_in_an_hour()
     assert await asked_in_an_hour() == 1
-    assert len(ha.calls) == 3
-    # Messages by the webhook say nothing of calls.
-    row = ha.account.receive(ANNA, "hi")
-    assert await ha.simulator.deliver_v2(ha.account, "sms.received", sms_data(row)) == 202
-    assert await asked_in_an_hour() == 1
-    # At a new address it has to be called first.
-    await ha.hass.config.async_update(external_url="https://new.example.net")
-    await settle(ha.hass)
-    await ha.poll()
-    assert await asked_in_an_hour() == 6
 
 
 async def test_lists_are_asked_for_at_their_time_whatever_the_clock_does(

@@ -232,22 +232,6 @@ async def test_a_poll_that_runs_when_it_is_unloaded_loses_nothing(ha: Installati
     assert ha.texts == ["hi"]
 
 
-async def test_a_send_that_runs_when_it_is_unloaded_is_not_lost(ha: Installation) -> None:
-    ha.simulator.fault("/sendsms/", "delay", seconds=0.1)
-    ha.simulator.requests.clear()
-    data = {"recipients": ANNA, "message": "hi"}
-    sending = asyncio.create_task(
-        ha.hass.services.async_call(DOMAIN, "send_message", data, blocking=True, return_response=True)
-    )
-    async with asyncio.timeout(20):
-        while "/sendsms/" not in ha.requests:
-            await asyncio.sleep(0.01)
-    await ha.unload()
-    answer: Any = await sending
-    (sent,) = ha.account.sent
-    assert [recipient["message_id"] for recipient in answer["recipients"]] == [sent.guid]
-
-
 async def test_many_reloads_leave_one_of_each(ha: Installation) -> None:
     contact_id = await add_contact(ha.hass, ha.entry, "Anna", ANNA)
     entities = er.async_get(ha.hass)
@@ -264,18 +248,6 @@ async def test_many_reloads_leave_one_of_each(ha: Installation) -> None:
     ha.simulator.reset()
     await later(ha.hass, 2)
     assert ha.requests == ["/getsms/"]
-
-
-async def test_a_new_name_keeps_all_that_was_known(ha: Installation) -> None:
-    assert await deliver(ha, "hi") == HTTPStatus.OK
-    ha.hass.config_entries.async_update_entry(ha.entry, title="Family")
-    await settle(ha.hass)
-    await later(ha.hass)
-    assert await deliver(ha, "again") == HTTPStatus.OK
-    assert ha.texts == ["hi", "again"]
-    # Entity ids stay as they are.
-    assert ha.hass.states.get("sensor.smsmobileapi_last_message")
-    assert ha.hass.states.get("sensor.family_last_message") is None
 
 
 # Removing.
