@@ -16,7 +16,7 @@ import pytest
 from custom_components.smsmobileapi.inbound.inbox import InboxState
 from simulator import Account, Simulator, sms_data
 
-from ..conftest import KEY, add_account, add_contact, settle
+from ..conftest import KEY, add_account, settle
 from ..disk import rows_of
 from .installation import Installation
 from .service import ANNA, BEN, Events, event, sms, v1, whatsapp, whatsapp_event
@@ -161,15 +161,6 @@ async def test_v1_v2_and_poll_bring_one_message_in_any_order(ha: Installation) -
                     await ha.poll()
             sources = [message.data["source"] for message in ha.received]
             assert sources == ["poll" if order[0] == "poll" else "webhook"], (order, has_same_guid)
-
-
-async def test_one_number_in_all_its_forms_is_one_sender(ha: Installation) -> None:
-    await add_contact(ha.hass, ha.entry, "Anna", ANNA)
-    now = dt_util.utcnow().timestamp()
-    for number in (ANNA, "36301234567", "0036301234567", "06301234567"):
-        ha.account.receive(number, "hi", timestamp=now)
-    await ha.poll()
-    assert [(message.data["sender"], message.data["contact"]) for message in ha.received] == [(ANNA, "Anna")]
 
 
 async def test_rows_without_an_id_or_a_time_are_fired_once(ha: Installation) -> None:

@@ -15,27 +15,19 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.loader import DATA_CUSTOM_COMPONENTS
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_capture_events,
-    async_test_home_assistant,
-)
 
 from custom_components.smsmobileapi import database_file
 from custom_components.smsmobileapi.api import parse_body
-from custom_components.smsmobileapi.const import DOMAIN, EVENT_MESSAGE_RECEIVED
+from custom_components.smsmobileapi.const import DOMAIN
 from custom_components.smsmobileapi.storage import RETRY_SECONDS, database_path
 from simulator import Simulator, sms_data
 
-from ..conftest import KEY, add_account
-from ..disk import kill, rows_of
+from ..conftest import KEY
+from ..disk import rows_of
 from .installation import Installation
 from .service import ANNA, BEN, call, event, sms, transcript, v1, whatsapp, whatsapp_event
 
@@ -115,49 +107,6 @@ async def test_a_body_comes_out_of_the_journal_when_it_is_handled(
         assert await ha.post(whatsapp_event("one")) == HTTPStatus.OK
         # Killed in the second between: what was fired in it is fired once more, and nothing is lost.
         assert ha.texts == ([] if files is after else ["one"])
-
-
-async def test_another_home_assistant_fires_what_a_killed_one_has_left(
-    ha: Installation, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    await ha.start_up()
-    assert await ha.post(whatsapp_event("hi")) == HTTPStatus.ACCEPTED
-    folder = tmp_path_factory.mktemp("left")
-    (folder / ".storage").mkdir()
-    for path, content in ha.files().items():
-        (folder / ".storage" / path.name).write_bytes(content)
-    async with async_test_home_assistant(config_dir=str(folder), initial_state=CoreState.starting) as other:
-        other.data.pop(DATA_CUSTOM_COMPONENTS)
-        events = async_capture_events(other, EVENT_MESSAGE_RECEIVED)
-        entry = MockConfigEntry(
-            domain=DOMAIN, data=dict(ha.entry.data), entry_id=ha.entry.entry_id, title="x"
-        )
-        entry.add_to_hass(other)
-        assert await async_setup_component(other, "http", {})
-        assert await other.config_entries.async_setup(entry.entry_id)
-        await other.async_block_till_done(wait_background_tasks=True)
-        assert events == []
-        other.set_state(CoreState.running)
-        other.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
-        await other.async_block_till_done(wait_background_tasks=True)
-        assert [message.data["message"] for message in events] == ["hi"]
-        assert await other.config_entries.async_unload(entry.entry_id)
-        await other.async_stop(force=True)
-    assert ha.received == []
-
-
-async def test_two_accounts_keep_their_own(ha: Installation) -> None:
-    ha.simulator.add_account("another-key-0123456789")
-    other = await add_account(ha.hass, ha.simulator, "another-key-0123456789")
-    await ha.start_up()
-    assert await ha.post(whatsapp_event("the same")) == HTTPStatus.ACCEPTED
-    await kill(ha.hass, ha.files(), ha.entry, other)
-    await ha.started()
-    path = f"/api/webhook/{other.data['webhook_id']}"
-    async with ha.client.post(path, data=whatsapp_event("the same")) as response:
-        assert response.status == HTTPStatus.ACCEPTED
-    accounts = [message.data["config_entry_id"] for message in ha.received]
-    assert accounts == [ha.entry.entry_id, other.entry_id]
 
 
 async def test_an_event_of_what_is_only_held_counts_once_its_message_is_recorded(ha: Installation) -> None:

@@ -96,12 +96,10 @@ async def test_what_is_known_outlives_a_restart_but_not_another_account(
 
 
 def test_only_a_call_shows_that_calls_are_brought(health: WebhookHealth) -> None:
-    for content in (message("g"), None):
+    contents = (message("g"), None, call(), message("h"))
+    for content, has_brought_call in zip(contents, (False, False, True, True), strict=True):
         health.called(URL, content)
-        assert not health.has_brought_call
-    for content in (call(), message("h")):
-        health.called(URL, content)
-        assert health.has_brought_call
+        assert health.has_brought_call is has_brought_call
     health.polled(call())
     assert not health.has_brought_call
     # That calls have to be polled for says nothing of messages.
