@@ -1,11 +1,10 @@
-"""Diagnostics: what helps to find a fault, whatever has happened, and nothing that is nobody's business."""
+"""Diagnostics: what helps to find a fault, whatever went on before, and nothing private."""
 
 from contextlib import suppress
 from http import HTTPStatus
 import json
 from typing import Any
 
-from aiohttp.test_utils import TestClient
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -23,8 +22,13 @@ from custom_components.smsmobileapi.const import DOMAIN
 from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Phone, Simulator
 
+<<<<<<< HEAD
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
 from .inbound.service import SECRET, call, event, post, set_secret, sms, whatsapp
+=======
+from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, later, settle
+from .inbound.test_webhook_v2 import SECRET, call, event, post, set_secret, sms, whatsapp
+>>>>>>> w-flow
 
 ANNA = "+36301234567"
 BEN = "+36207654321"
@@ -33,8 +37,6 @@ UNSAID = {
     BEN, BEN[1:], "207654321", "Anna", "Ben", "a secret text", "secret text", "g-secret-id", "phone-1", "NO_SERVICE",
     "client-0123456789", "secret-0123456789abcdef",
 }  # fmt: skip
-
-type Client = TestClient[Any, Any]
 
 
 async def diagnostics(
@@ -135,11 +137,12 @@ async def test_nothing_private_is_in_it_whatever_happened(
     )
     service_account.receive(number=ANNA, message="a secret text by poll", guid="g-secret-id-6")
     service_account.add_call("incoming", BEN, name="Ben")
-    account.runtime_data.coordinator._phones_at = account.runtime_data.coordinator._calls_at = None
-    await poll(home, account)
+    # The phones and the calls are asked for again.
+    with later(hours=1):
+        await poll(home, account)
     service_account.phones.pop()
-    account.runtime_data.coordinator._phones_at = None
-    await poll(home, account)
+    with later(hours=2):
+        await poll(home, account)
     # It goes out, and does not.
     await send(home)
     for kind, options in (
