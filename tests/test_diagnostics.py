@@ -22,13 +22,8 @@ from custom_components.smsmobileapi.const import DOMAIN
 from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Phone, Simulator
 
-<<<<<<< HEAD
-from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
-from .inbound.service import SECRET, call, event, post, set_secret, sms, whatsapp
-=======
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, later, settle
-from .inbound.test_webhook_v2 import SECRET, call, event, post, set_secret, sms, whatsapp
->>>>>>> w-flow
+from .inbound.service import SECRET, call, event, post, set_secret, sms, whatsapp
 
 ANNA = "+36301234567"
 BEN = "+36207654321"
