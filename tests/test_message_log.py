@@ -9,7 +9,6 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, SentMessage, Simulator
 from simulator.account import CHOICES
 
@@ -21,6 +20,7 @@ from .outbound.sending import (
     CHECK,
     LOG,
     LONG,
+    Entry,
     act,
     assert_private,
     error_of,
@@ -65,7 +65,7 @@ def add_sent(service_account: Account, number: str, text: str, minute: float, er
 
 
 @pytest.fixture
-async def past(home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account) -> Account:
+async def past(home: HomeAssistant, account: Entry, service_account: Account) -> Account:
     """Anna, a contact, and Béla, who is none, wrote and were written to."""
     await add_contact(home, account, "Anna", ANNA)
     service_account.receive(ANNA, "Where are you?", "r1", at(1))
@@ -122,7 +122,7 @@ async def test_however_the_service_writes_them(home: HomeAssistant, past: Accoun
 
 @pytest.mark.usefixtures("past")
 async def test_looking_is_no_new_message_and_costs_nothing(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, received: list[Any]
+    home: HomeAssistant, account: Entry, received: list[Any]
 ) -> None:
     """Nor does it keep the next poll from bringing them."""
     await get(home)
@@ -180,7 +180,7 @@ async def test_only_those_that_the_filters_let_through(home: HomeAssistant) -> N
 
 
 async def test_at_most_fifty_unless_more_are_asked_for(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     for number in range(60):
         service_account.receive(ANNA, f"{number}", timestamp=at(number))
@@ -224,7 +224,7 @@ async def test_no_more_is_requested_than_is_needed_and_nothing_for_a_wrong_filte
 async def test_those_that_were_sent_from_here_have_their_channel_and_what_the_webhook_reported(
     hass_client_no_auth: ClientSessionGenerator,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     service_account: Account,
 ) -> None:
@@ -290,9 +290,7 @@ async def test_where_the_service_does_not_know_how_to_delete_nothing_is_claimed(
 # Who is on WhatsApp.
 
 
-async def test_who_is_on_whatsapp_now(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
+async def test_who_is_on_whatsapp_now(home: HomeAssistant, account: Entry, service_account: Account) -> None:
     await add_contact(home, account, "Anna", ANNA)
     for numbers, expected in (([ANNA], (True, False)), ([BELA], (False, True)), (None, (None, None))):
         if numbers is None:
@@ -328,12 +326,7 @@ ACTIONS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("action", "data", "path"), ACTIONS)
 async def test_what_the_service_refuses_raises_and_another_key_is_asked_for(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    action: str,
-    data: dict[str, Any],
-    path: str,
+    home: HomeAssistant, account: Entry, simulator: Simulator, action: str, data: dict[str, Any], path: str
 ) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("status", {"status": 403, "error": "api_expired"}, "subscription_expired"),
@@ -353,7 +346,7 @@ async def test_what_the_service_refuses_raises_and_another_key_is_asked_for(
 
 
 async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     other_account = simulator.add_account("another-key-0123456789")
     other = await add_account(home, simulator, "another-key-0123456789")

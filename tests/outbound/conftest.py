@@ -5,22 +5,21 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account
 
-from .sending import ReportEvents
+from .sending import Entry, Events
 
 
 @pytest.fixture
-def report_events(home: HomeAssistant) -> ReportEvents:
+def events(home: HomeAssistant) -> Events:
     """The bus events of reports, as they come."""
-    events: ReportEvents = async_capture_events(home, "smsmobileapi_message_report")
+    events: Events = async_capture_events(home, "smsmobileapi_message_report")
     return events
 
 
 @pytest.fixture
 async def hooked(
-    hass_client_no_auth: ClientSessionGenerator, account: SmsMobileApiConfigEntry, service_account: Account
+    hass_client_no_auth: ClientSessionGenerator, account: Entry, service_account: Account
 ) -> Account:
     """The account at the service, with our webhook entered there."""
     client = await hass_client_no_auth()

@@ -40,7 +40,12 @@ ELSE_SMS = {"channel": "whatsapp_else_sms"}
 REFUSED = {"body": {"result": {"error": 0, "sent": "0", "note": "no credit"}}}
 HIGH_LIMITS = {"messages_per_minute": 1000, "messages_per_day": 10_000}
 
-type ReportEvents = list[Event[dict[str, Any]]]
+# Short names for what most tests ask for.
+type Clock = FrozenDateTimeFactory
+type Entry = SmsMobileApiConfigEntry
+type Log = pytest.LogCaptureFixture
+type Patch = pytest.MonkeyPatch
+type Events = list[Event[dict[str, Any]]]
 type Row = dict[str, Any]
 
 
@@ -89,17 +94,17 @@ async def resend(home: HomeAssistant, message_id: str, **data: Any) -> Row:
     return await act(home, "resend_message", message_id=message_id, **data)
 
 
-async def set_options(home: HomeAssistant, account: SmsMobileApiConfigEntry, **options: Any) -> None:
+async def set_options(home: HomeAssistant, account: Entry, **options: Any) -> None:
     home.config_entries.async_update_entry(account, options=options)
     await settle(home)
 
 
-async def reload(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
+async def reload(home: HomeAssistant, account: Entry) -> None:
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
 
 
-def sent_in_a_day(account: SmsMobileApiConfigEntry) -> int:
+def sent_in_a_day(account: Entry) -> int:
     return account.runtime_data.rate_limiter.sent_in_a_day
 
 
@@ -147,13 +152,13 @@ def other_message(
     return sent
 
 
-def change_log(monkeypatch: pytest.MonkeyPatch, change: Callable[[Row, SentMessage], Row]) -> None:
+def change_log(monkeypatch: Patch, change: Callable[[Row, SentMessage], Row]) -> None:
     """Have the rows of the sent log changed."""
     plain = sent_log._row
     monkeypatch.setattr(sent_log, "_row", lambda account, sent: change(plain(account, sent), sent))
 
 
-def search_log(monkeypatch: pytest.MonkeyPatch, *, finds: bool) -> None:
+def search_log(monkeypatch: Patch, *, finds: bool) -> None:
     """Have each search in the sent log find everything, or nothing."""
     monkeypatch.setattr(sent_log, "_matches", lambda *_: finds)
 
@@ -161,9 +166,9 @@ def search_log(monkeypatch: pytest.MonkeyPatch, *, finds: bool) -> None:
 # Reports.
 
 
-def statuses(report_events: ReportEvents) -> list[tuple[str, str]]:
+def statuses(events: Events) -> list[tuple[str, str]]:
     """Return the channel and the status of each report on the bus."""
-    return [(event.data["channel"], event.data["status"]) for event in report_events]
+    return [(event.data["channel"], event.data["status"]) for event in events]
 
 
 async def report(
@@ -183,7 +188,7 @@ async def report(
 # Time.
 
 
-async def pass_time(home: HomeAssistant, freezer: FrozenDateTimeFactory, **passed: float) -> None:
+async def pass_time(home: HomeAssistant, freezer: Clock, **passed: float) -> None:
     freezer.tick(timedelta(**passed))
     async_fire_time_changed(home)
     await settle(home)
@@ -204,13 +209,13 @@ async def until(condition: Callable[[], Any]) -> None:
     raise AssertionError("it did not become true")
 
 
-def do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def do_not_wait(monkeypatch: Patch) -> None:
     """Retry and look up at once: where the clock stands still, the shortest wait never ends."""
     monkeypatch.setattr(delivery, "LOOK_UPS", (0, 0, 0))
     monkeypatch.setattr(delivery, "FIRST_WAIT", 0)
 
 
-def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def record_waits(monkeypatch: Patch) -> list[float]:
     """Return a list that fills with the seconds that delivery waits; it does not wait in fact."""
     waits: list[float] = []
 
@@ -223,7 +228,7 @@ def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waits
 
 
-async def kill(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
+async def kill(home: HomeAssistant, account: Entry) -> None:
     """Stop without notice, and come back to what was in the database then."""
     folder = Path(home.config.path(".storage"))
 
@@ -247,7 +252,7 @@ async def kill(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
 class Gate:
     """Holds the answers of an endpoint back; the requests are carried out at once."""
 
-    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    def __init__(self, simulator: Simulator, monkeypatch: Patch, endpoint: str) -> None:
         self._opened = asyncio.Event()
         self.reached = 0
         simulator.fault(endpoint, "delay", count=1000)
@@ -272,7 +277,7 @@ class Gate:
 # Logs.
 
 
-def our_lines(caplog: pytest.LogCaptureFixture, level: int = logging.DEBUG) -> list[str]:
+def our_lines(caplog: Log, level: int = logging.DEBUG) -> list[str]:
     """Return our own lines in the log, from this level on."""
     return [
         record.getMessage()
@@ -281,11 +286,11 @@ def our_lines(caplog: pytest.LogCaptureFixture, level: int = logging.DEBUG) -> l
     ]
 
 
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+def warnings(caplog: Log) -> list[str]:
     return our_lines(caplog, logging.WARNING)
 
 
-def assert_private(account: SmsMobileApiConfigEntry, lines: list[str], *errors: BaseException) -> None:
+def assert_private(account: Entry, lines: list[str], *errors: BaseException) -> None:
     """Check that no key, number or text is in these lines, nor in the errors and what they were raised from."""
     seen = list(lines)
     for caught in errors:

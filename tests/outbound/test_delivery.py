@@ -10,14 +10,12 @@ from unittest.mock import AsyncMock
 from zoneinfo import ZoneInfo
 
 import aiohttp
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, SentMessage, Simulator
 
 from .sending import (
@@ -31,7 +29,11 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Clock,
+    Entry,
     Gate,
+    Log,
+    Patch,
     assert_private,
     change_log,
     do_not_wait,
@@ -58,13 +60,13 @@ type Options = dict[str, Any]
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(monkeypatch: Patch) -> list[float]:
     """The seconds that delivery waits; it does not wait in fact."""
     return record_waits(monkeypatch)
 
 
 @pytest.fixture
-async def roomy(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> SmsMobileApiConfigEntry:
+async def roomy(home: HomeAssistant, account: Entry) -> Entry:
     """The account, with high limits."""
     await set_options(home, account, **HIGH_LIMITS)
     return account
@@ -75,7 +77,7 @@ async def ids(home: HomeAssistant, recipients: Any = ANNA, **data: Any) -> list[
 
 
 async def send_with_timeout(
-    home: HomeAssistant, monkeypatch: pytest.MonkeyPatch, is_reached: Callable[[], Any]
+    home: HomeAssistant, monkeypatch: Patch, is_reached: Callable[[], Any]
 ) -> str | None:
     """Send with a short timeout until the request that hangs has reached the service; return the key of the error."""
     with monkeypatch.context() as patched:
@@ -125,9 +127,9 @@ async def test_a_refused_connection_is_tried_again(
 @pytest.mark.parametrize("has_name", [True, False])
 async def test_a_service_that_can_not_be_reached_was_sent_nothing(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
     waits: list[float],
     has_name: bool,
 ) -> None:
@@ -219,7 +221,7 @@ async def test_without_an_answer_an_accepted_message_is_found_and_another_sent_o
 
 @pytest.mark.usefixtures("account")
 async def test_a_request_that_hangs_is_given_up_and_its_message_found(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
 ) -> None:
     simulator.fault(SEND, "hang_after", seconds=30)
     assert await send_with_timeout(home, monkeypatch, lambda: service_account.sent) is None
@@ -272,7 +274,7 @@ async def test_where_the_log_can_not_be_read_nothing_is_sent_again(
 
 @pytest.mark.usefixtures("roomy")
 async def test_a_log_that_fails_or_hangs_at_the_last_look_does_not_tell_either(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
 ) -> None:
     for kind, options in (("status", {"status": 500}), ("hang_after", {"seconds": 30})):
         simulator.reset()
@@ -352,7 +354,7 @@ TIMES: dict[str, Callable[[SentMessage], Options]] = {
 }
 
 
-def change_times(monkeypatch: pytest.MonkeyPatch, times: Callable[[SentMessage], Options]) -> None:
+def change_times(monkeypatch: Patch, times: Callable[[SentMessage], Options]) -> None:
     def change(row: Options, sent: SentMessage) -> Options:
         kept = {name: value for name, value in row.items() if name not in {"timestamp_unix", "date", "hour"}}
         return {**kept, **times(sent)}
@@ -363,11 +365,11 @@ def change_times(monkeypatch: pytest.MonkeyPatch, times: Callable[[SentMessage],
 @pytest.mark.usefixtures("roomy", "waits")
 @pytest.mark.parametrize("now", ["2026-01-15 10:00:00+00:00", "2026-07-15 23:59:58+00:00"])
 async def test_a_message_is_found_however_the_log_writes_its_time(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
     simulator: Simulator,
     service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
     now: str,
 ) -> None:
     freezer.move_to(now)
@@ -386,11 +388,7 @@ async def test_a_message_is_found_however_the_log_writes_its_time(
 @pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("finds", [True, False])
 async def test_a_message_is_found_however_the_log_writes_its_number(
-    home: HomeAssistant,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
-    finds: bool,
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch, finds: bool
 ) -> None:
     """Also where its search finds nothing; and with other blanks in the text."""
     if not finds:
@@ -417,11 +415,7 @@ async def test_a_message_is_found_however_the_log_writes_its_number(
 @pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("first", ["drop_before", "drop_after"])
 async def test_a_log_whose_fields_have_other_names_does_not_tell(
-    home: HomeAssistant,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
-    first: str,
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch, first: str
 ) -> None:
     for name in ("guid", "number", "message"):
         simulator.reset()
@@ -443,11 +437,11 @@ async def test_a_log_whose_fields_have_other_names_does_not_tell(
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("has_send_time", [False, True])
 async def test_a_scheduled_message_is_found_by_either_of_its_times(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
     simulator: Simulator,
     service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
     has_send_time: bool,
 ) -> None:
     do_not_wait(monkeypatch)
@@ -492,7 +486,7 @@ async def test_the_same_text_sent_twice_on_purpose_arrives_twice(
 
 
 async def test_a_message_from_before_a_reload_is_not_taken_for_this_one(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     (before,) = await ids(home)
     await reload(home, account)
@@ -503,7 +497,7 @@ async def test_a_message_from_before_a_reload_is_not_taken_for_this_one(
 
 @pytest.mark.usefixtures("account")
 async def test_a_message_to_a_number_that_ends_alike_is_not_taken_for_this_one(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
 ) -> None:
     """Only the network's code differs, and the search finds too much."""
     search_log(monkeypatch, finds=True)
@@ -516,7 +510,7 @@ async def test_a_message_to_a_number_that_ends_alike_is_not_taken_for_this_one(
 
 @pytest.mark.usefixtures("roomy", "waits")
 async def test_a_message_of_another_program_is_not_taken_for_this_one(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, simulator: Simulator, service_account: Account
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, service_account: Account
 ) -> None:
     """Which sent the same text at another time, or another text now."""
     freezer.move_to(NOON)
@@ -539,12 +533,12 @@ async def test_a_message_of_another_program_is_not_taken_for_this_one(
 
 @pytest.mark.usefixtures("waits")
 async def test_a_message_of_last_week_is_not_taken_for_this_one_where_no_time_can_be_read(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     change_times(monkeypatch, TIMES["unreadable"])
     await send(home)
@@ -560,7 +554,7 @@ async def test_a_message_of_last_week_is_not_taken_for_this_one_where_no_time_ca
 
 
 async def test_of_hundreds_of_which_each_tenth_loses_its_answer_each_arrives_once(
-    home: HomeAssistant, roomy: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, roomy: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     for _ in range(20):
         simulator.fault(SEND, "delay", seconds=0, count=9)
@@ -575,7 +569,7 @@ async def test_of_hundreds_of_which_each_tenth_loses_its_answer_each_arrives_onc
 
 @pytest.mark.usefixtures("roomy")
 async def test_four_are_sent_at_a_time(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
 ) -> None:
     """In one action or in many."""
     gate = Gate(simulator, monkeypatch, SEND)
@@ -620,7 +614,7 @@ def issues(home: HomeAssistant) -> set[str | None]:
 
 
 async def test_a_refused_key_is_asked_for_once(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     service_account.state = "unknown"
     assert [await outcome(home) for _ in range(3)] == ["invalid_auth"] * 3
@@ -630,11 +624,7 @@ async def test_a_refused_key_is_asked_for_once(
 
 @pytest.mark.parametrize("answer", ["status", "result"])
 async def test_an_ended_subscription_is_shown_until_something_works_again(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    answer: Any,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, answer: Any
 ) -> None:
     """A message, a poll, or the set-up of the account."""
     service_account.dialect = answer
@@ -665,10 +655,7 @@ async def test_an_ended_subscription_is_shown_until_something_works_again(
 
 
 async def test_private_things_stay_out_of_logs_and_errors(
-    home: HomeAssistant,
-    roomy: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, roomy: Entry, simulator: Simulator, caplog: Log
 ) -> None:
     """Also where the service repeats what it was sent."""
     key = "k-0123456789abcdef"

@@ -4,12 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Phone, Simulator, report_data
 
 from ..conftest import add_contact, settle
@@ -28,8 +26,12 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Clock,
+    Entry,
+    Events,
     Gate,
-    ReportEvents,
+    Log,
+    Patch,
     Row,
     act,
     assert_private,
@@ -76,7 +78,7 @@ async def send_and_fail(home: HomeAssistant, simulator: Simulator, hooked: Accou
 
 
 async def fail_unsent(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, **data: Any
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, **data: Any
 ) -> None:
     """Have a WhatsApp message fail whose SMS does not reach the service, and all of this in the database."""
     await send(home, **{**ELSE_SMS, **data})
@@ -105,10 +107,7 @@ async def test_each_number_gets_it_by_what_it_has(home: HomeAssistant, service_a
 
 
 async def test_a_number_is_checked_once_a_day_and_only_for_the_fallback(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
+    home: HomeAssistant, freezer: Clock, account: Entry, service_account: Account
 ) -> None:
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
     for channel in ("sms", "whatsapp", "both"):
@@ -135,7 +134,7 @@ async def test_a_number_is_checked_once_a_day_and_only_for_the_fallback(
 
 
 async def test_of_many_at_once_only_the_first_checks(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     await set_options(home, account, **HIGH_LIMITS)
     set_whatsapp(service_account)
@@ -175,7 +174,7 @@ async def test_where_it_is_not_known_whatsapp_is_tried(
 
 @pytest.mark.usefixtures("account")
 async def test_no_more_answers_are_remembered_than_a_home_needs(
-    home: HomeAssistant, monkeypatch: pytest.MonkeyPatch, service_account: Account
+    home: HomeAssistant, monkeypatch: Patch, service_account: Account
 ) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 2)
     for number in (ANNA, BELA, CECIL, CECIL, BELA, ANNA):
@@ -199,7 +198,7 @@ async def test_beyond_the_limit_nothing_is_checked(
 
 
 async def test_a_message_that_whatsapp_refuses_is_an_sms_in_the_same_action(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
     refuse_whatsapp(service_account)
@@ -228,7 +227,7 @@ async def test_a_message_that_whatsapp_refuses_is_an_sms_in_the_same_action(
 
 
 async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_there_is_none(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("status", {"status": 403}, "invalid_auth"),
@@ -256,31 +255,24 @@ async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_the
 
 
 async def test_a_message_that_is_reported_as_failed_becomes_an_sms(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    report_events: ReportEvents,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, events: Events
 ) -> None:
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
     failed = await send_and_fail(home, simulator, hooked, recipients="Anna")
     _, sms = hooked.sent
     assert (sms.channel, sms.recipient, sms.fields["message"]) == ("sms", ANNA, TEXT)
-    assert statuses(report_events) == [FAILED]
+    assert statuses(events) == [FAILED]
     await report(simulator, hooked, sms, "sent")
-    assert statuses(report_events) == [FAILED, SENT]
-    assert [event.data["message_id"] for event in report_events] == [failed, sms.guid]
-    assert {(event.data["contact"], event.data["recipient"]) for event in report_events} == {("Anna", ANNA)}
-    assert [event.data["error"] for event in report_events] == ["NOT_ON_WHATSAPP", None]
+    assert statuses(events) == [FAILED, SENT]
+    assert [event.data["message_id"] for event in events] == [failed, sms.guid]
+    assert {(event.data["contact"], event.data["recipient"]) for event in events} == {("Anna", ANNA)}
+    assert [event.data["error"] for event in events] == ["NOT_ON_WHATSAPP", None]
     assert sent_in_a_day(account) == 2
 
 
 @pytest.mark.usefixtures("account")
 async def test_a_message_that_the_log_has_as_failed_becomes_an_sms(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
 ) -> None:
     service_account.whatsapp_delivery_error = "NOT_ON_WHATSAPP"
     await send(home, **ELSE_SMS)
@@ -288,16 +280,16 @@ async def test_a_message_that_the_log_has_as_failed_becomes_an_sms(
         await pass_time(home, freezer, seconds=5)
     await pass_time(home, freezer, hours=2)
     assert channels(service_account) == ["whatsapp", "sms"]
-    assert statuses(report_events) == [FAILED, SENT]
+    assert statuses(events) == [FAILED, SENT]
 
 
 async def test_it_is_one_sms_however_often_it_is_reported_and_none_where_it_was_sent(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 1)
     for _ in range(2):
@@ -323,20 +315,20 @@ async def test_it_is_one_sms_however_often_it_is_reported_and_none_where_it_was_
 
 
 async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_too(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     """Its phone was off for an hour, or faster than the answer."""
     hooked.delivery_delay = LONG
     await send(home, **ELSE_SMS)
     for _ in range(10):
         await pass_time(home, freezer, hours=1)
-    assert statuses(report_events) == [("whatsapp", "unknown")]
+    assert statuses(events) == [("whatsapp", "unknown")]
     assert channels(hooked) == ["whatsapp"]
     await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
     await settle(home)
@@ -353,7 +345,7 @@ async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_to
 
 
 async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     hooked.phones.append(Phone(sid="phone-2", label="Kitchen"))
     phones = await account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
@@ -370,12 +362,12 @@ async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_
 
 @pytest.mark.parametrize("fails_at_once", [True, False])
 async def test_the_sms_does_not_go_before_its_time(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
+    events: Events,
     fails_at_once: bool,
 ) -> None:
     freezer.move_to(NOON)
@@ -390,18 +382,14 @@ async def test_the_sms_does_not_go_before_its_time(
         SIX_SECOND if fails_at_once else None,
     ]
     await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [FAILED, SENT]
+    assert statuses(events) == [FAILED, SENT]
 
 
 # The limits.
 
 
 async def test_the_limit_of_a_minute_lets_the_sms_pass_and_that_of_a_day_does_not(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
     await set_options(home, account, messages_per_minute=1, messages_per_day=2)
     await send_and_fail(home, simulator, hooked)
@@ -416,11 +404,7 @@ async def test_the_limit_of_a_minute_lets_the_sms_pass_and_that_of_a_day_does_no
 
 
 async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_again(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
     await send(home, **ELSE_SMS)
     body = {"result": {"error": 0, "sent": "0", "note": f"no credit for {ANNA}: {TEXT}"}}
@@ -443,15 +427,15 @@ async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_aga
 
 async def test_a_reload_or_a_stop_in_the_middle_waits_for_the_sms(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     for stop in (home.config_entries.async_reload(account.entry_id), home.async_stop(force=True)):
         hooked.sent.clear()
-        report_events.clear()
+        events.clear()
         await send(home, **ELSE_SMS)
         with monkeypatch.context() as patched:
             gate = Gate(simulator, patched, SEND)
@@ -465,18 +449,18 @@ async def test_a_reload_or_a_stop_in_the_middle_waits_for_the_sms(
         assert channels(hooked) == ["whatsapp", "sms"]
         if home.is_running:
             await report(simulator, hooked, hooked.sent[1], "sent")
-            assert statuses(report_events) == [FAILED, SENT]
+            assert statuses(events) == [FAILED, SENT]
         assert account.runtime_data.reports.without_sms == []
 
 
 async def test_a_kill_between_report_and_sms_loses_nothing(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     do_not_wait(monkeypatch)
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
@@ -488,18 +472,18 @@ async def test_a_kill_between_report_and_sms_loses_nothing(
     assert channels(hooked) == ["whatsapp", "sms"]
     assert (hooked.sent[1].recipient, hooked.sent[1].fields["message"]) == (ANNA, TEXT)
     await pass_time(home, freezer, seconds=15)
-    assert statuses(report_events) == [FAILED, SENT]
-    assert report_events[1].data["contact"] == "Anna"
+    assert statuses(events) == [FAILED, SENT]
+    assert events[1].data["contact"] == "Anna"
 
 
 async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     do_not_wait(monkeypatch)
     # Another SMS with the same text, which is none in its place.
@@ -509,19 +493,19 @@ async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
     await kill(home, account)
     assert channels(hooked) == ["sms", "whatsapp", "sms"]
     await report(simulator, hooked, hooked.sent[2], "sent")
-    assert statuses(report_events) == [FAILED, SENT]
-    assert report_events[1].data["message_id"] == "other" != before["message_id"]
+    assert statuses(events) == [FAILED, SENT]
+    assert events[1].data["message_id"] == "other" != before["message_id"]
 
 
 @pytest.mark.parametrize("how", ["log is unreadable", "text is encrypted", "a day has passed"])
 async def test_after_a_kill_no_sms_is_sent_that_may_have_been_sent_or_is_too_late(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    caplog: Log,
+    monkeypatch: Patch,
     how: str,
 ) -> None:
     do_not_wait(monkeypatch)
@@ -539,11 +523,7 @@ async def test_after_a_kill_no_sms_is_sent_that_may_have_been_sent_or_is_too_lat
 
 
 async def test_a_message_that_failed_while_home_assistant_was_down_becomes_an_sms(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay, service_account.whatsapp_delivery_error = 60, "NO_SERVICE"
     await send(home, **ELSE_SMS)
@@ -553,12 +533,12 @@ async def test_a_message_that_failed_while_home_assistant_was_down_becomes_an_sm
     await home.config_entries.async_setup(account.entry_id)
     for _ in range(2):
         await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [FAILED, SENT]
+    assert statuses(events) == [FAILED, SENT]
     assert channels(service_account) == ["whatsapp", "sms"]
 
 
 async def test_the_text_is_not_kept_for_longer_than_it_is_needed(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     async def rows() -> list[str]:
         database = account.runtime_data.database
@@ -582,7 +562,7 @@ def wait_for_report(home: HomeAssistant, seconds: float = 60) -> asyncio.Task[li
 
 
 async def test_an_action_that_waits_gets_the_sms(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     waiting = wait_for_report(home)
     await until(lambda: account.runtime_data.reports.pending)
@@ -596,7 +576,7 @@ async def test_an_action_that_waits_gets_the_sms(
 
 
 async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("nonsense", REFUSED, "refused"),
@@ -624,11 +604,7 @@ async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
 
 
 async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers_failed(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, monkeypatch: Patch
 ) -> None:
     """The row is the SMS where it was accepted by then, else the WhatsApp message, whose SMS is on its way."""
     waiting = wait_for_report(home, 1)
@@ -649,7 +625,7 @@ async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers
 
 
 async def test_a_message_that_is_sent_again_and_fails_again_is_no_second_sms(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     failed = await send_and_fail(home, simulator, hooked)
     await resend(home, failed)
@@ -660,17 +636,14 @@ async def test_a_message_that_is_sent_again_and_fails_again_is_no_second_sms(
 
 
 async def test_many_fall_back_each_once(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    hooked: Account,
-    report_events: ReportEvents,
+    home: HomeAssistant, account: Entry, hooked: Account, events: Events
 ) -> None:
     """The service reports by itself, and before some of its answers."""
     await set_options(home, account, **HIGH_LIMITS)
     hooked.report_by_webhook, hooked.whatsapp_delivery_error = True, "NOT_ON_WHATSAPP"
     everybody = [f"+36301{number:06}" for number in range(15)]
     await send(home, everybody, **ELSE_SMS)
-    await until(lambda: len(report_events) == 30)
+    await until(lambda: len(events) == 30)
     await settle(home)
-    assert sorted(statuses(report_events)) == [SENT] * 15 + [FAILED] * 15
+    assert sorted(statuses(events)) == [SENT] * 15 + [FAILED] * 15
     assert sorted(sent.recipient for sent in hooked.sent if sent.channel == "sms") == everybody

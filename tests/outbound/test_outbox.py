@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 import voluptuous as vol
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.api import SmsMobileApiClient
 from simulator import Account, Simulator
 
@@ -25,6 +23,10 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Clock,
+    Entry,
+    Log,
+    Patch,
     act,
     assert_private,
     channels,
@@ -48,7 +50,7 @@ def numbers(service_account: Account) -> list[str]:
 
 
 @pytest.fixture
-async def contacts(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
+async def contacts(home: HomeAssistant, account: Entry) -> None:
     """Anna by SMS, Béla by WhatsApp."""
     await add_contact(home, account, "Anna", ANNA)
     await add_contact(home, account, "Béla", BELA, "whatsapp")
@@ -59,7 +61,7 @@ async def contacts(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> Non
 
 @pytest.mark.parametrize("is_contact", [False, True])
 async def test_each_message_is_one_request_and_one_row(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, is_contact: bool
+    home: HomeAssistant, account: Entry, service_account: Account, is_contact: bool
 ) -> None:
     table = [
         ("sms", [AS_SMS]),
@@ -131,7 +133,7 @@ async def test_each_of_many_has_a_row_in_the_order_in_which_they_were_named(
 
 @pytest.mark.usefixtures("contacts")
 async def test_a_contact_is_sent_to_by_its_channel_unless_the_action_has_another(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     """Found by name, or by number: an answer to a WhatsApp contact goes by WhatsApp."""
     rows = await send(home, ["anna", " BÉLA "])
@@ -151,7 +153,7 @@ async def test_a_contact_is_sent_to_by_its_channel_unless_the_action_has_another
 
 @pytest.mark.usefixtures("contacts")
 async def test_numbers_in_any_form_and_each_recipient_once(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     """A template renders a number, and a text of digits, as an integer."""
     for number in (36301234567, "36301234567", "06 30/123-45.67", "0036301234567", " (06) 301234567"):
@@ -178,7 +180,7 @@ async def test_numbers_in_any_form_and_each_recipient_once(
 
 @pytest.mark.usefixtures("account")
 async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, service_account: Account
+    freezer: Clock, home: HomeAssistant, service_account: Account
 ) -> None:
     freezer.move_to(NOON)
     table: list[tuple[str | datetime, str]] = [
@@ -205,10 +207,7 @@ async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(
 
 
 async def test_a_time_that_is_over_or_none_is_refused(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     freezer.move_to(NOON)
     over: list[str | datetime] = [
@@ -245,9 +244,7 @@ async def test_short_links_and_encryption_only_where_they_are_asked_for(
 
 
 @pytest.mark.usefixtures("account")
-async def test_everything_at_once(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, service_account: Account
-) -> None:
+async def test_everything_at_once(freezer: Clock, home: HomeAssistant, service_account: Account) -> None:
     freezer.move_to(NOON)
     noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
     how = {"phone": "Phone", "sim": 2, "short_links": True, "encrypt": True, "urgent": True}
@@ -269,7 +266,7 @@ async def test_everything_at_once(
 
 
 async def test_the_same_text_by_both_twice_at_once_arrives_four_times(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     """Also where the first answers are lost."""
     await set_options(home, account, **HIGH_LIMITS)
@@ -318,11 +315,7 @@ async def test_bad_input_gets_a_clear_error_before_anything_is_sent(
 
 @pytest.mark.parametrize("answer", ["status", "result"])
 async def test_a_refused_message_raises_why(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    answer: Any,
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account, answer: Any
 ) -> None:
     service_account.dialect, service_account.retry_after = answer, 3600
     for state, key in (
@@ -347,7 +340,7 @@ async def test_a_refused_message_raises_why(
 
 @pytest.mark.usefixtures("contacts")
 async def test_one_failure_stops_none_of_the_others_and_all_are_named(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     everybody = ["Anna", "Béla", "+36701112233"]
     service_account.phones[0].online = False
@@ -373,7 +366,7 @@ async def test_one_failure_stops_none_of_the_others_and_all_are_named(
 
 @pytest.mark.usefixtures("account")
 async def test_a_fault_of_ours_is_not_taken_for_one_of_the_service(
-    home: HomeAssistant, service_account: Account, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, service_account: Account, monkeypatch: Patch
 ) -> None:
     plain = SmsMobileApiClient.send_message
 
@@ -389,7 +382,7 @@ async def test_a_fault_of_ours_is_not_taken_for_one_of_the_service(
 
 
 async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     other_service_account = simulator.add_account("another-key-0123456789")
     other = await add_account(home, simulator, "another-key-0123456789")
@@ -405,10 +398,7 @@ async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(
 
 @pytest.mark.usefixtures("contacts")
 async def test_private_things_stay_out_of_logs_and_errors(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, account: Entry, simulator: Simulator, caplog: Log
 ) -> None:
     for kind in ("status", "drop_after", "html"):
         for recipients in (["Anna", BELA], BELA, f"{BELA} x"):

@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Simulator
 
 from ..conftest import add_account, add_contact, settle
@@ -22,7 +20,11 @@ from .sending import (
     REFUSED,
     SEND,
     TEXT,
+    Clock,
+    Entry,
     Gate,
+    Log,
+    Patch,
     assert_private,
     channels,
     error_of,
@@ -44,17 +46,15 @@ ACTION: dict[str, Any] = {
 }
 
 
-async def set_limits(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, per_minute: int, per_day: int
-) -> None:
+async def set_limits(home: HomeAssistant, account: Entry, per_minute: int, per_day: int) -> None:
     await set_options(home, account, messages_per_minute=per_minute, messages_per_day=per_day)
 
 
-def flood_issue(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> ir.IssueEntry | None:
+def flood_issue(home: HomeAssistant, account: Entry) -> ir.IssueEntry | None:
     return ir.async_get(home).async_get_issue("smsmobileapi", f"flood_{account.entry_id}")
 
 
-def placeholders(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> dict[str, str]:
+def placeholders(home: HomeAssistant, account: Entry) -> dict[str, str]:
     issue = flood_issue(home, account)
     assert issue
     return issue.translation_placeholders or {}
@@ -64,11 +64,7 @@ def placeholders(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> dict[
 
 
 async def test_the_limit_holds_from_the_start_and_is_shown_once(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    caplog: pytest.LogCaptureFixture,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
 ) -> None:
     freezer.move_to(NOON)
     assert [await outcome(home) for _ in range(25)] == [None] * 20 + ["limit_minute"] * 5
@@ -82,10 +78,7 @@ async def test_the_limit_holds_from_the_start_and_is_shown_once(
 
 
 async def test_sending_resumes_when_it_says_and_the_issue_goes_then(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     """Any sixty seconds count, not those of a clock's minute."""
     freezer.move_to(NOON)
@@ -107,10 +100,7 @@ async def test_sending_resumes_when_it_says_and_the_issue_goes_then(
 
 
 async def test_a_loop_that_goes_on_is_shown_as_long_as_it_does_and_logged_once(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    caplog: pytest.LogCaptureFixture,
+    freezer: Clock, home: HomeAssistant, account: Entry, caplog: Log
 ) -> None:
     await set_limits(home, account, 2, 100)
     for _ in range(5):
@@ -122,7 +112,7 @@ async def test_a_loop_that_goes_on_is_shown_as_long_as_it_does_and_logged_once(
 
 
 async def test_many_at_once_stop_at_the_limit_whatever_they_send(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     for data, accepted in (
         ({}, 20),
@@ -148,7 +138,7 @@ async def test_of_many_recipients_those_beyond_the_limit_are_named(
 
 @pytest.mark.usefixtures("account")
 async def test_a_message_beyond_the_limit_is_refused_at_once_also_while_others_hang(
-    home: HomeAssistant, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    home: HomeAssistant, simulator: Simulator, monkeypatch: Patch
 ) -> None:
     """A loop must not pile up thousands that wait for their turn and go out in the next minutes."""
     gate = Gate(simulator, monkeypatch, SEND)
@@ -163,11 +153,7 @@ async def test_a_message_beyond_the_limit_is_refused_at_once_also_while_others_h
 
 
 async def test_the_limit_of_a_day_holds_for_urgent_ones_too_and_its_end_has_a_date(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    caplog: pytest.LogCaptureFixture,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
 ) -> None:
     freezer.move_to(NOON)
     await set_limits(home, account, 100, 3)
@@ -189,10 +175,7 @@ async def test_the_limit_of_a_day_holds_for_urgent_ones_too_and_its_end_has_a_da
 
 
 async def test_a_day_has_two_hundred_from_the_start(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     for _ in range(10):
         for _ in range(20):
@@ -203,7 +186,7 @@ async def test_a_day_has_two_hundred_from_the_start(
 
 
 async def test_urgent_passes_the_limit_of_a_minute_and_the_limit_of_a_day_is_shown_after_it(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, account: SmsMobileApiConfigEntry
+    freezer: Clock, home: HomeAssistant, account: Entry
 ) -> None:
     """The user has to see that nothing is sent for a day, not that sending resumes in a minute."""
     freezer.move_to(NOON)
@@ -220,7 +203,7 @@ async def test_urgent_passes_the_limit_of_a_minute_and_the_limit_of_a_day_is_sho
 
 
 async def test_a_refused_message_does_not_count_and_one_that_may_have_been_sent_does(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator
+    home: HomeAssistant, account: Entry, simulator: Simulator
 ) -> None:
     table: list[tuple[str, dict[str, Any], str | None, int]] = [
         ("status", {"status": 400}, "refused", 0),
@@ -244,7 +227,7 @@ async def test_a_refused_message_does_not_count_and_one_that_may_have_been_sent_
 
 
 async def test_of_both_channels_each_counts_and_the_refused_one_does_not(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     await set_limits(home, account, 4, 100)
     set_whatsapp(service_account)
@@ -256,7 +239,7 @@ async def test_of_both_channels_each_counts_and_the_refused_one_does_not(
 
 
 async def test_lower_and_higher_limits_hold_at_once(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     for _ in range(3):
         await send(home)
@@ -270,7 +253,7 @@ async def test_lower_and_higher_limits_hold_at_once(
 
 
 async def test_each_account_has_its_own_limits(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator
+    home: HomeAssistant, account: Entry, simulator: Simulator
 ) -> None:
     simulator.add_account("another-key-0123456789")
     other = await add_account(home, simulator, "another-key-0123456789")
@@ -284,11 +267,7 @@ async def test_each_account_has_its_own_limits(
 
 
 async def test_a_restart_does_not_begin_anew_and_a_kill_forgets_at_most_a_second(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     await set_limits(home, account, 5, 200)
     for _ in range(5):
@@ -314,12 +293,7 @@ async def test_a_restart_does_not_begin_anew_and_a_kill_forgets_at_most_a_second
 @pytest.mark.parametrize("back", [1, 3600])
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_a_clock_that_is_put_back_forgets_nothing(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    back: int,
-    is_killed: bool,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, back: int, is_killed: bool
 ) -> None:
     """As time servers do, by a second or by an hour."""
     await set_limits(home, account, 100, 3)
@@ -333,7 +307,7 @@ async def test_a_clock_that_is_put_back_forgets_nothing(
 
 
 async def test_a_clock_that_was_years_off_stops_nobody_for_longer_than_a_day(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, account: SmsMobileApiConfigEntry
+    freezer: Clock, home: HomeAssistant, account: Entry
 ) -> None:
     """Ahead of the time, or behind it as a computer without a clock of its own."""
     await set_limits(home, account, 100, 3)
@@ -414,9 +388,9 @@ async def automation_notifies(home: HomeAssistant) -> str:
 )
 async def test_what_floods_is_named_once(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     service_account: Account,
-    caplog: pytest.LogCaptureFixture,
+    caplog: Log,
     flood: Callable[[HomeAssistant], Awaitable[str]],
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
@@ -431,7 +405,7 @@ async def test_what_floods_is_named_once(
 
 
 async def test_an_unknown_caller_is_not_named_and_nothing_private_is_shown(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, caplog: pytest.LogCaptureFixture
+    home: HomeAssistant, account: Entry, caplog: Log
 ) -> None:
     await set_limits(home, account, 1, 5)
     caplog.clear()
@@ -445,10 +419,7 @@ async def test_an_unknown_caller_is_not_named_and_nothing_private_is_shown(
 
 
 async def test_a_loop_of_thousands_in_an_automation_costs_twenty(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
 ) -> None:
     outcomes: list[str | None] = []
 

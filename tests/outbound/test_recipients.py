@@ -7,7 +7,6 @@ from homeassistant.helpers import device_registry as dr
 import pytest
 import voluptuous as vol
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Phone, Simulator
 
@@ -16,6 +15,7 @@ from .sending import (
     ANNA,
     BELA,
     TEXT,
+    Entry,
     error_of,
     hide_whatsapp,
     outcome,
@@ -35,7 +35,7 @@ def phones(service_account: Account) -> Account:
     return service_account
 
 
-def device_id(home: HomeAssistant, account: SmsMobileApiConfigEntry, sid: str) -> str:
+def device_id(home: HomeAssistant, account: Entry, sid: str) -> str:
     return devices_of(home, account)[sid].id
 
 
@@ -63,7 +63,7 @@ def senders(service_account: Account) -> list[tuple[str | None, str | None]]:
 async def test_the_action_counts_more_than_the_contact_and_the_contact_more_than_the_account(
     home: HomeAssistant,
     phones: Account,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     action: dict[str, Any],
     contact: dict[str, Any],
     options: dict[str, Any],
@@ -86,7 +86,7 @@ async def test_the_action_counts_more_than_the_contact_and_the_contact_more_than
 
 
 async def test_by_every_channel_and_by_sid_name_and_device(
-    home: HomeAssistant, phones: Account, account: SmsMobileApiConfigEntry
+    home: HomeAssistant, phones: Account, account: Entry
 ) -> None:
     names = ("sid-kitchen", "Kitchen", " KITCHEN ", device_id(home, account, "sid-kitchen"))
     for name in names:
@@ -102,7 +102,7 @@ async def test_by_every_channel_and_by_sid_name_and_device(
 
 
 async def test_an_unknown_phone_is_refused_and_those_that_there_are_are_named(
-    home: HomeAssistant, phones: Account, account: SmsMobileApiConfigEntry
+    home: HomeAssistant, phones: Account, account: Entry
 ) -> None:
     del phones.phones[2]
     await reload(home, account)
@@ -128,7 +128,7 @@ async def test_an_unknown_phone_is_refused_and_those_that_there_are_are_named(
 
 
 async def test_the_device_of_another_accounts_phone_is_none_of_ours(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
 ) -> None:
     simulator.add_account("another-key-0123456789", phones=[Phone(sid="phone-9", label="Other")])
     other = await add_account(home, simulator, "another-key-0123456789")
@@ -144,7 +144,7 @@ async def test_the_device_of_another_accounts_phone_is_none_of_ours(
 
 @pytest.mark.parametrize("chosen_by", ["name", "device", "contact", "account"])
 async def test_a_phone_that_is_gone_is_named_and_nothing_is_sent_until_it_is_back(
-    home: HomeAssistant, phones: Account, account: SmsMobileApiConfigEntry, chosen_by: str
+    home: HomeAssistant, phones: Account, account: Entry, chosen_by: str
 ) -> None:
     """One recipient whose phone is gone stops the message before it reaches anybody."""
     device = device_id(home, account, "sid-kitchen")
@@ -165,7 +165,7 @@ async def test_a_phone_that_is_gone_is_named_and_nothing_is_sent_until_it_is_bac
 
 
 async def test_where_the_phones_can_not_be_listed_none_is_gone_and_an_offline_one_is_not_replaced(
-    home: HomeAssistant, phones: Account, account: SmsMobileApiConfigEntry, simulator: Simulator
+    home: HomeAssistant, phones: Account, account: Entry, simulator: Simulator
 ) -> None:
     phones.phones[1].online = False
     assert await outcome(home, phone="Kitchen") == "phone_offline"

@@ -5,12 +5,10 @@ from datetime import timedelta
 import time
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.api import Channel
 from custom_components.smsmobileapi.outbound.models import OutboundMessage
 from simulator import Account, Simulator
@@ -25,8 +23,12 @@ from .sending import (
     NOON,
     SEND,
     TEXT,
+    Clock,
+    Entry,
+    Events,
     Gate,
-    ReportEvents,
+    Log,
+    Patch,
     assert_private,
     error_of,
     kill,
@@ -66,11 +68,11 @@ def state(home: HomeAssistant, entity_id: str) -> str:
 @pytest.mark.parametrize(("error", "status"), [("", "sent"), ("NO_SERVICE", "failed")])
 @pytest.mark.parametrize("channel", ["sms", "whatsapp"])
 async def test_a_status_in_the_log_is_reported_with_all_that_is_known(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     service_account: Account,
-    report_events: ReportEvents,
+    events: Events,
     channel: str,
     error: str,
     status: str,
@@ -78,7 +80,7 @@ async def test_a_status_in_the_log_is_reported_with_all_that_is_known(
     await add_contact(home, account, "Anna", ANNA, channel)
     service_account.delivery_error = error
     (row,) = await send(home, "Anna")
-    assert (row["status"], report_events) == ("accepted", [])
+    assert (row["status"], events) == ("accepted", [])
     await pass_time(home, freezer, seconds=5)
     fields = {
         "message_id": row["message_id"],
@@ -87,7 +89,7 @@ async def test_a_status_in_the_log_is_reported_with_all_that_is_known(
         "contact": "Anna",
         "error": error or None,
     }
-    assert [event.data for event in report_events] == [
+    assert [event.data for event in events] == [
         {"config_entry_id": account.entry_id, "status": status, **fields}
     ]
     entity = home.states.get("event.smsmobileapi_report")
@@ -97,15 +99,11 @@ async def test_a_status_in_the_log_is_reported_with_all_that_is_known(
     assert state(home, "sensor.smsmobileapi_messages_sent") == "1"
     assert state(home, "sensor.smsmobileapi_messages_failed") == str(int(status == "failed"))
     await pass_time(home, freezer, hours=2)
-    assert len(report_events) == look_ups(service_account) == 1
+    assert len(events) == look_ups(service_account) == 1
 
 
 async def test_a_message_is_looked_up_less_and_less_often_and_is_unknown_in_the_end(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay = LONG
     waiting = asyncio.create_task(send(home, wait_for_report=3600))
@@ -118,53 +116,43 @@ async def test_a_message_is_looked_up_less_and_less_often_and_is_unknown_in_the_
             await until(lambda expected=expected: look_ups(service_account) == expected)
             await moments()
         passed = second
-        assert statuses(report_events) == [UNKNOWN] * (second == LOOK_UPS[-1])
+        assert statuses(events) == [UNKNOWN] * (second == LOOK_UPS[-1])
     (row,) = await waiting
     assert row["status"] == "unknown"
     assert account.runtime_data.reports.pending == 0
     assert state(home, "event.smsmobileapi_report") == "unknown"
     await pass_time(home, freezer, hours=3)
     assert look_ups(service_account) == len(LOOK_UPS)
-    assert len(report_events) == 1
+    assert len(events) == 1
 
 
 @pytest.mark.usefixtures("account")
 async def test_a_status_is_reported_at_the_first_look_up_that_has_it(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay, service_account.delivery_error = 60, "GENERIC_FAILURE"
     await send(home)
     for second in (5, 15, 44):
         await pass_time(home, freezer, seconds=second)
-        assert report_events == []
+        assert events == []
     await pass_time(home, freezer, seconds=1)
-    assert [event.data["error"] for event in report_events] == ["GENERIC_FAILURE"]
+    assert [event.data["error"] for event in events] == ["GENERIC_FAILURE"]
 
 
 async def test_many_are_looked_up_with_one_request(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     await set_options(home, account, **HIGH_LIMITS)
     freezer.move_to(NOON)
     await send(home, [f"+36301{number:06}" for number in range(30)])
     await pass_time(home, freezer, seconds=5)
     assert look_ups(service_account) == 1
-    assert statuses(report_events) == [SENT] * 30
+    assert statuses(events) == [SENT] * 30
 
 
 @pytest.mark.usefixtures("account")
 async def test_a_log_that_can_not_be_read_is_read_again(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    simulator: Simulator,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, events: Events
 ) -> None:
     table: list[tuple[str, dict[str, Any]]] = [
         ("status", {"status": 500}),
@@ -179,23 +167,23 @@ async def test_a_log_that_can_not_be_read_is_read_again(
     ]
     for kind, options in table:
         simulator.reset()
-        report_events.clear()
+        events.clear()
         await send(home)
         simulator.fault(LOG, kind, **options)
         await pass_time(home, freezer, seconds=5)
-        assert report_events == [], kind
+        assert events == [], kind
         simulator.faults.waiting.clear()
         await pass_time(home, freezer, seconds=15)
-        assert statuses(report_events) == [SENT], kind
+        assert statuses(events) == [SENT], kind
 
 
 async def test_a_slow_log_is_read_once_however_much_is_sent_meanwhile(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     service_account.delivery_delay = LONG
     (first,) = await send(home)
@@ -217,11 +205,7 @@ async def test_a_slow_log_is_read_once_however_much_is_sent_meanwhile(
 
 
 async def test_a_scheduled_message_is_looked_up_after_its_time_and_not_before(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     freezer.move_to(NOON)
     await send(home, send_at="2026-02-15 12:00:00")
@@ -232,10 +216,10 @@ async def test_a_scheduled_message_is_looked_up_after_its_time_and_not_before(
     # A message that is sent meanwhile does not make it forgotten.
     await send(home, BELA)
     await pass_time(home, freezer, seconds=5)
-    assert [event.data["recipient"] for event in report_events] == [BELA]
+    assert [event.data["recipient"] for event in events] == [BELA]
     await pass_time(home, freezer, seconds=1)
-    assert [event.data["recipient"] for event in report_events] == [BELA, ANNA]
-    assert statuses(report_events) == [SENT] * 2
+    assert [event.data["recipient"] for event in events] == [BELA, ANNA]
+    assert statuses(events) == [SENT] * 2
     assert look_ups(service_account) == 2
 
 
@@ -244,11 +228,7 @@ async def test_a_scheduled_message_is_looked_up_after_its_time_and_not_before(
 
 @pytest.mark.usefixtures("account")
 async def test_a_report_of_the_service_is_reported_once(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    simulator: Simulator,
-    hooked: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, hooked: Account, events: Events
 ) -> None:
     for kind, channel, status in (
         ("sms", "sms", "sent"),
@@ -258,14 +238,14 @@ async def test_a_report_of_the_service_is_reported_once(
         ("whatsapp", "whatsapp", "failed"),
     ):
         simulator.reset()
-        report_events.clear()
+        events.clear()
         hooked.delivery_error = error = "NO_SERVICE" if status == "failed" else ""
         (row,) = await send(home, channel=channel)
         for _ in range(3):
             # Under another id each time: the second and the third are no repeats of an event.
             await report(simulator, hooked, hooked.sent[0], status, error, kind)
         await pass_time(home, freezer, hours=1)
-        (event,) = report_events
+        (event,) = events
         assert (event.data["channel"], event.data["status"]) == (channel, status)
         assert (event.data["message_id"], event.data["error"]) == (row["message_id"], error or None)
         assert look_ups(hooked) == 0
@@ -273,38 +253,34 @@ async def test_a_report_of_the_service_is_reported_once(
 
 @pytest.mark.usefixtures("account")
 async def test_each_change_is_reported_and_nothing_else(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    simulator: Simulator,
-    hooked: Account,
-    report_events: ReportEvents,
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, hooked: Account, events: Events
 ) -> None:
     """The service itself tries again after an error of the carrier."""
     await send(home)
     (sent,) = hooked.sent
     await report(simulator, hooked, sent, "submitted", kind="sms.api")
-    assert report_events == []
+    assert events == []
     for status in ("failed", "failed", "sent", "sent"):
         await report(simulator, hooked, sent, status)
-    assert statuses(report_events) == [FAILED, SENT]
-    assert report_events[-1].data["error"] is None
+    assert statuses(events) == [FAILED, SENT]
+    assert events[-1].data["error"] is None
     # What the log said is not reported again by the service, and messages of other programs are not at all.
-    report_events.clear()
+    events.clear()
     await send(home)
     await pass_time(home, freezer, seconds=5)
     await report(simulator, hooked, hooked.sent[-1], "sent")
     await report(simulator, hooked, other_message(hooked), "sent")
     await pass_time(home, freezer, hours=1)
-    assert statuses(report_events) == [SENT]
+    assert statuses(events) == [SENT]
     # The internet was gone for longer than a message is looked up.
-    report_events.clear()
+    events.clear()
     await send(home)
     simulator.fault(LOG, "status", status=500, count=1000)
     for _ in range(10):
         await pass_time(home, freezer, hours=1)
-    assert statuses(report_events) == [UNKNOWN]
+    assert statuses(events) == [UNKNOWN]
     await report(simulator, hooked, hooked.sent[-1], "sent")
-    assert statuses(report_events) == [UNKNOWN, SENT]
+    assert statuses(events) == [UNKNOWN, SENT]
 
 
 @pytest.mark.usefixtures("account")
@@ -313,8 +289,8 @@ async def test_a_report_that_comes_before_the_answer_is_not_lost(
     home: HomeAssistant,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
     status: str,
 ) -> None:
     """The phone may be faster than the answer. An action that waits gets it, too."""
@@ -325,7 +301,7 @@ async def test_a_report_that_comes_before_the_answer_is_not_lost(
     await report(simulator, hooked, hooked.sent[0], status)
     gate.open()
     result = await sending
-    assert statuses(report_events) == [("sms", status)]
+    assert statuses(events) == [("sms", status)]
     if status == "sent":
         assert (result[0]["status"], result[0]["message_id"]) == ("sent", hooked.sent[0].guid)
     else:
@@ -337,18 +313,18 @@ async def test_a_report_that_comes_before_the_answer_is_not_lost(
 
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_a_message_is_followed_after_a_restart_and_a_report_is_not_repeated(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
+    events: Events,
     is_killed: bool,
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
     await send(home, "Anna")
     await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [SENT]
+    assert statuses(events) == [SENT]
     hooked.delivery_delay, hooked.delivery_error = 100, "NO_SERVICE"
     (row,) = await send(home, "Anna")
     (other,) = await send(home, "Anna")
@@ -364,21 +340,21 @@ async def test_a_message_is_followed_after_a_restart_and_a_report_is_not_repeate
     await report(simulator, hooked, hooked.sent[-1], "sent")
     hooked.sent[-1].error = ""
     await pass_time(home, freezer, minutes=10)
-    assert statuses(report_events) == [SENT, SENT, FAILED]
-    assert [event.data["message_id"] for event in report_events[1:]] == [
+    assert statuses(events) == [SENT, SENT, FAILED]
+    assert [event.data["message_id"] for event in events[1:]] == [
         other["message_id"],
         row["message_id"],
     ]
-    assert {(event.data["contact"], event.data["recipient"]) for event in report_events} == {("Anna", ANNA)}
+    assert {(event.data["contact"], event.data["recipient"]) for event in events} == {("Anna", ANNA)}
 
 
 async def test_a_reload_while_something_is_under_way_reports_it_once(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     """A look-up, or the message itself: it is waited for."""
     await send(home)
@@ -391,7 +367,7 @@ async def test_a_reload_while_something_is_under_way_reports_it_once(
         gate.open()
         await settle(home)
     await pass_time(home, freezer, hours=1)
-    assert statuses(report_events) == [SENT]
+    assert statuses(events) == [SENT]
     gate = Gate(simulator, monkeypatch, SEND)
     sending = asyncio.create_task(send(home, BELA))
     await gate.is_reached()
@@ -404,15 +380,12 @@ async def test_a_reload_while_something_is_under_way_reports_it_once(
     await settle(home)
     for _ in range(3):
         await pass_time(home, freezer, hours=1)
-    assert [event.data["recipient"] for event in report_events] == [ANNA, BELA]
+    assert [event.data["recipient"] for event in events] == [ANNA, BELA]
     assert account.runtime_data.rate_limiter.sent_in_a_day == 2
 
 
 async def test_a_reload_does_not_wait_for_ever(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    monkeypatch: pytest.MonkeyPatch,
+    home: HomeAssistant, account: Entry, simulator: Simulator, monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.outbox.STOPS_WITHIN", 0.01)
     gate = Gate(simulator, monkeypatch, SEND)
@@ -427,11 +400,11 @@ async def test_a_reload_does_not_wait_for_ever(
 
 async def test_a_message_whose_caller_is_cancelled_is_still_sent_and_followed(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     """As where a script is stopped."""
     gate = Gate(simulator, monkeypatch, SEND)
@@ -444,7 +417,7 @@ async def test_a_message_whose_caller_is_cancelled_is_still_sent_and_followed(
     await until(lambda: account.runtime_data.reports.pending == 2)
     for sent in hooked.sent:
         await report(simulator, hooked, sent, "sent")
-    assert sorted(event.data["recipient"] for event in report_events) == [BELA, ANNA]
+    assert sorted(event.data["recipient"] for event in events) == [BELA, ANNA]
     assert state(home, "sensor.smsmobileapi_messages_sent") == "2"
 
 
@@ -452,11 +425,7 @@ async def test_a_message_whose_caller_is_cancelled_is_still_sent_and_followed(
 
 
 async def test_an_action_can_wait_for_the_phone_and_raises_what_it_could_not_send(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
     """Over a reload, too."""
     reports = account.runtime_data.reports
@@ -482,7 +451,7 @@ async def test_an_action_can_wait_for_the_phone_and_raises_what_it_could_not_sen
 
 @pytest.mark.usefixtures("service_account")
 async def test_an_action_waits_no_longer_than_it_says_and_holds_up_no_other(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     service_account.delivery_delay = LONG
     waiting = [asyncio.create_task(send(home, wait_for_report=2)) for _ in range(8)]
@@ -496,7 +465,7 @@ async def test_an_action_waits_no_longer_than_it_says_and_holds_up_no_other(
 
 
 async def test_following_one_costs_the_same_whatever_else_is_followed(
-    freezer: FrozenDateTimeFactory, account: SmsMobileApiConfigEntry, monkeypatch: pytest.MonkeyPatch
+    freezer: Clock, account: Entry, monkeypatch: Patch
 ) -> None:
     """One row is written for each; the oldest are forgotten where they are too many or too old."""
     reports, database = account.runtime_data.reports, account.runtime_data.database

@@ -3,19 +3,20 @@
 import asyncio
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, SentMessage, Simulator
 
 from ..conftest import add_contact
 from .sending import (
     ANNA,
+    Clock,
+    Entry,
+    Events,
     Gate,
-    ReportEvents,
+    Patch,
     do_not_wait,
     error_of,
     other_message,
@@ -39,9 +40,7 @@ async def resend_error(home: HomeAssistant, message_id: str, **data: Any) -> str
     return (await error_of(home, "resend_message", message_id=message_id, **data)).translation_key
 
 
-async def fail(
-    home: HomeAssistant, freezer: FrozenDateTimeFactory, service_account: Account, **data: Any
-) -> SentMessage:
+async def fail(home: HomeAssistant, freezer: Clock, service_account: Account, **data: Any) -> SentMessage:
     """Send a message that fails, and learn of it."""
     service_account.delivery_error = "NO_SERVICE"
     await send(home, **data)
@@ -52,11 +51,11 @@ async def fail(
 
 @pytest.mark.parametrize(("channel", "path"), [("sms", "/resend/"), ("whatsapp", "/resendwa/")])
 async def test_a_failed_message_is_sent_again_and_followed_again(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     service_account: Account,
-    report_events: ReportEvents,
+    events: Events,
     channel: str,
     path: str,
 ) -> None:
@@ -73,18 +72,18 @@ async def test_a_failed_message_is_sent_again_and_followed_again(
     }
     assert len(requests(service_account, path)) == len(requests(service_account, *RESEND)) == 1
     await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [(channel, "failed"), (channel, "sent")]
-    assert {event.data["contact"] for event in report_events} == {"Anna"}
+    assert statuses(events) == [(channel, "failed"), (channel, "sent")]
+    assert {event.data["contact"] for event in events} == {"Anna"}
 
 
 @pytest.mark.parametrize("by_webhook", [True, False])
 async def test_each_failure_under_the_same_id_is_reported(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
+    events: Events,
     by_webhook: bool,
 ) -> None:
     sent = await fail(home, freezer, hooked)
@@ -94,18 +93,18 @@ async def test_each_failure_under_the_same_id_is_reported(
         if by_webhook:
             await report(simulator, hooked, sent, "failed", "NO_SERVICE")
         await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [("sms", "failed")] * 3
+    assert statuses(events) == [("sms", "failed")] * 3
     assert (len(hooked.sent), sent.attempts) == (1, 3)
 
 
 async def test_a_report_that_comes_before_the_answer_is_reported_once(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    report_events: ReportEvents,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
     sent = await fail(home, freezer, hooked)
     gate = Gate(simulator, monkeypatch, "/resend/")
@@ -115,15 +114,11 @@ async def test_a_report_that_comes_before_the_answer_is_reported_once(
     gate.open()
     assert (await resending)["status"] == "sent"
     await pass_time(home, freezer, hours=1)
-    assert statuses(report_events) == [("sms", "failed"), ("sms", "sent")]
+    assert statuses(events) == [("sms", "failed"), ("sms", "sent")]
 
 
 async def test_an_action_can_wait_for_it(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     sent = await fail(home, freezer, hooked)
     waiting = asyncio.create_task(error_of(home, "resend_message", message_id=sent.guid, wait_for_report=60))
@@ -134,7 +129,7 @@ async def test_an_action_can_wait_for_it(
 
 @pytest.mark.usefixtures("account")
 async def test_a_message_from_elsewhere_can_be_sent_again_and_one_that_is_unknown_is_refused(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, service_account: Account, report_events: ReportEvents
+    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
 ) -> None:
     for data, path in (
         ({}, "/resend/"),
@@ -147,12 +142,12 @@ async def test_a_message_from_elsewhere_can_be_sent_again_and_one_that_is_unknow
     other_message(service_account, "from the dashboard", error="NO_SERVICE")
     assert (await resend(home, "other"))["message_id"] == "other"
     await pass_time(home, freezer, seconds=5)
-    assert statuses(report_events) == [("sms", "sent")]
+    assert statuses(events) == [("sms", "sent")]
 
 
 @pytest.mark.usefixtures("account")
 async def test_a_message_that_has_not_failed_is_not_sent_again(
-    freezer: FrozenDateTimeFactory, home: HomeAssistant, service_account: Account
+    freezer: Clock, home: HomeAssistant, service_account: Account
 ) -> None:
     await send(home)
     for _ in range(2):
@@ -163,10 +158,7 @@ async def test_a_message_that_has_not_failed_is_not_sent_again(
 
 
 async def test_twice_at_once_is_once_and_each_counts(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     sent = await fail(home, freezer, service_account)
     results = await asyncio.gather(*(resend(home, sent.guid) for _ in range(3)), return_exceptions=True)
@@ -186,12 +178,12 @@ async def test_twice_at_once_is_once_and_each_counts(
 
 
 async def test_a_request_that_was_not_accepted_is_repeated_and_one_that_may_have_been_is_not(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     do_not_wait(monkeypatch)
     table: list[tuple[str, dict[str, Any], int]] = [

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp.test_utils import TestClient
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.camera import Camera
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -15,7 +14,6 @@ from pytest_homeassistant_custom_component.common import setup_test_component_pl
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.outbound.media import MAX_BYTES
 from simulator import Account, Simulator
 
@@ -29,6 +27,8 @@ from .sending import (
     SEND,
     SIX,
     TEXT,
+    Clock,
+    Entry,
     channels,
     error_of,
     outcome,
@@ -173,7 +173,7 @@ async def test_a_recipient_without_whatsapp_gets_the_sms_and_no_link_is_made(
 
 @pytest.mark.usefixtures("camera")
 async def test_those_who_would_get_an_sms_are_named_before_anything_is_sent(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
     await add_contact(home, account, "Béla", BELA, "whatsapp")
@@ -186,11 +186,11 @@ async def test_those_who_would_get_an_sms_are_named_before_anything_is_sent(
 
 
 async def test_a_picture_that_can_not_be_sent_stops_the_message(
-    freezer: FrozenDateTimeFactory,
+    freezer: Clock,
     home: HomeAssistant,
     camera: FrontDoor,
     tmp_path: Path,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     service_account: Account,
 ) -> None:
     with (tmp_path / "large.jpg").open("wb") as file:
@@ -232,7 +232,7 @@ async def test_a_picture_that_can_not_be_sent_stops_the_message(
 
 @pytest.mark.usefixtures("camera")
 async def test_without_an_address_from_outside_or_beyond_the_limit_nothing_is_served(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     for address in (None, "http://home.example.net", "https://192.168.1.2", "https://ha.local"):
         await home.config.async_update(external_url=address)
