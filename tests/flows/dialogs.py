@@ -197,10 +197,10 @@ def another_server(url: str) -> Spoil:
     return instead(server=server(url))
 
 
-def in_state(state: str, dialect: str = "status") -> Spoil:
+def in_state(state: str, refusal_format: str = "status") -> Spoil:
     def spoil(simulator: Simulator, account: Account) -> dict[str, Any]:
         account.state = state  # type: ignore[assignment]  # checked by the account
-        account.refusal_format = dialect  # type: ignore[assignment]  # checked by the account
+        account.refusal_format = refusal_format  # type: ignore[assignment]  # checked by the account
         return {}
 
     return spoil

@@ -95,7 +95,7 @@ def wrong_key(simulator: Simulator, account: Account) -> dict[str, str]:
     return {"api_key": "wrong"}
 
 
-def wrong_key_in_the_other_dialect(simulator: Simulator, account: Account) -> dict[str, str]:
+def wrong_key_said_with_200(simulator: Simulator, account: Account) -> dict[str, str]:
     simulator.refusal_format = "result"
     return {"api_key": "wrong"}
 
@@ -107,7 +107,7 @@ def wrong_key_and_no_phones(simulator: Simulator, account: Account) -> dict[str,
 
 KEY_REFUSED: Refusals = [
     ("wrong key", wrong_key, {"api_key": "invalid_auth"}),
-    ("wrong key, said with 200", wrong_key_in_the_other_dialect, {"api_key": "invalid_auth"}),
+    ("wrong key, said with 200", wrong_key_said_with_200, {"api_key": "invalid_auth"}),
     ("wrong key, no phones", wrong_key_and_no_phones, {"api_key": "invalid_auth"}),
 ]
 NO_KEY: Refusals = [
