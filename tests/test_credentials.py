@@ -207,12 +207,12 @@ async def test_the_former_accounts_webhook_brings_nothing_any_more(
     webhook_id = account.data["webhook_id"]
     mine = service_account.receive(number=ANNA, message="mine")
     assert await bring(mine, webhook_id) == HTTPStatus.OK
-    assert account.runtime_data.webhook.is_proved
+    assert account.runtime_data.webhook.is_working
 
     await by_reconfigure(home, account, api_key=OTHER_KEY)
     await settle(home)
     await bring(service_account.receive(number=ANNA, message="nobody's"), webhook_id)
-    assert not account.runtime_data.webhook.is_proved
+    assert not account.runtime_data.webhook.is_working
     await bring(other.receive(number=ANNA, message="theirs"), account.data["webhook_id"])
     await settle(home)
     assert texts(received) == ["mine", "theirs"]

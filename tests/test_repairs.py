@@ -24,7 +24,7 @@ from simulator import Account, Simulator
 
 from .conftest import EXTERNAL_URL, KEY, add_account, add_contact, settle
 from .flows.dialogs import begin_change, finish
-from .inbound.test_webhook_v2 import SECRET, event, post, set_secret, signed, sms
+from .inbound.service import SECRET, event, post, set_secret, signed, sms
 
 ANNA = "+36301234567"
 NO_ADDRESS: dict[str, Any] = {"external_url": None, "internal_url": "http://192.168.1.2:8123"}

@@ -28,16 +28,16 @@ async def async_get_config_entry_diagnostics(
         "is_test_server": entry.data[CONF_URL] != DEFAULT_URL,
         "inbox": {
             "counts": dict(inbox.counts),
-            "is_open": inbox.is_open,
+            "state": inbox.state.name.lower(),
             "last_received": inbox.last_received,
             "ledger_size": account.ledger.size,
         },
         "outbox": {
             "counts": dict(outbox.counts),
             "last_sent": outbox.last_sent,
-            "limit_resumes_at": account.flood_guard.resumes_at,
+            "limit_resumes_at": account.rate_limiter.resumes_at,
             "pending_reports": account.reports.pending,
-            "sent_in_a_day": account.limits.sent_in_a_day,
+            "sent_in_a_day": account.rate_limiter.sent_in_a_day,
         },
         "phones": [_phone(account, phone) for phone in account.phones],
         "poll": {
@@ -48,7 +48,7 @@ async def async_get_config_entry_diagnostics(
         },
         "webhook": {
             "has_address": webhook.url is not None,
-            "is_proved": webhook.is_proved,
+            "is_working": webhook.is_working,
             "has_brought_call": webhook.health.has_brought_call,
             "misses_today": webhook.health.misses_today,
         },

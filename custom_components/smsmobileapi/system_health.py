@@ -26,10 +26,10 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     return {
         "can_reach_service": system_health.async_check_can_reach_url(hass, url),
         "accounts": len(accounts),
-        "webhooks_working": sum(account.webhook.is_proved for account in accounts),
+        "webhooks_working": sum(account.webhook.is_working for account in accounts),
         "last_received": _latest(account.inbox.last_received for account in accounts),
         "last_sent": _latest(account.outbox.last_sent for account in accounts),
-        "limit_reached": any(account.flood_guard.resumes_at for account in accounts),
+        "limit_reached": any(account.rate_limiter.resumes_at for account in accounts),
     }
 
 

@@ -123,8 +123,8 @@ async def refuse_each(
         assert suggested(flow).items() >= kept.items(), name
         assert not secrets & suggested(flow).keys(), name
         simulator.faults.waiting.clear()
-        simulator.dialect, simulator.vague_phone_list = "status", False
-        account.state, account.dialect = "good", "status"
+        simulator.refusal_format, simulator.empty_phone_list = "status", False
+        account.state, account.refusal_format = "good", "status"
     return flow
 
 
@@ -197,10 +197,10 @@ def another_server(url: str) -> Spoil:
     return instead(server=server(url))
 
 
-def in_state(state: str, dialect: str = "status") -> Spoil:
+def in_state(state: str, refusal_format: str = "status") -> Spoil:
     def spoil(simulator: Simulator, account: Account) -> dict[str, Any]:
         account.state = state  # type: ignore[assignment]  # checked by the account
-        account.dialect = dialect  # type: ignore[assignment]  # checked by the account
+        account.refusal_format = refusal_format  # type: ignore[assignment]  # checked by the account
         return {}
 
     return spoil

@@ -95,19 +95,19 @@ def wrong_key(simulator: Simulator, account: Account) -> dict[str, str]:
     return {"api_key": "wrong"}
 
 
-def wrong_key_in_the_other_dialect(simulator: Simulator, account: Account) -> dict[str, str]:
-    simulator.dialect = "result"
+def wrong_key_said_with_200(simulator: Simulator, account: Account) -> dict[str, str]:
+    simulator.refusal_format = "result"
     return {"api_key": "wrong"}
 
 
 def wrong_key_and_no_phones(simulator: Simulator, account: Account) -> dict[str, str]:
-    simulator.vague_phone_list = True
+    simulator.empty_phone_list = True
     return {"api_key": "wrong"}
 
 
 KEY_REFUSED: Refusals = [
     ("wrong key", wrong_key, {"api_key": "invalid_auth"}),
-    ("wrong key, said with 200", wrong_key_in_the_other_dialect, {"api_key": "invalid_auth"}),
+    ("wrong key, said with 200", wrong_key_said_with_200, {"api_key": "invalid_auth"}),
     ("wrong key, no phones", wrong_key_and_no_phones, {"api_key": "invalid_auth"}),
 ]
 NO_KEY: Refusals = [

@@ -105,7 +105,8 @@ OUR_HOSTS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 HOST = re.compile(
-    r"(?:https?|wss?|ftps?)://(?:[^\s/@\"'`<>(){}]*@)?(\[[0-9a-f:]+\]|[a-z0-9][a-z0-9.\\-]*)", re.IGNORECASE
+    r"(?:https?|wss?|ftps?)://(?:[^\s/@\"'`<>(){}]*@)?(\[[0-9a-f:]+\]|[a-z0-9](?:[a-z0-9.-]|\\\\?\.)*)",
+    re.IGNORECASE,
 )
 NOT_OURS = {"node_modules", "dist", "__pycache__"}
 TEXT = {

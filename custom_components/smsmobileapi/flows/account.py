@@ -196,7 +196,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             client, forget = async_connect(self.hass, data)
             stack.callback(forget)
             try:
-                phones = await client.prove_credentials()
+                phones = await client.verify_credentials()
                 history: History | None = None
                 if entry is None:
                     history = await async_history(client, self.hass.config.country)
