@@ -15,6 +15,7 @@ from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
 import pytest
 
+from .package.imports import import_faults
 from .package.reading import DOMAIN, PACKAGE, ROOT, flat, read_json, read_text
 from .package.repository import brand_faults, code_faults, host_faults
 from .package.texts import described_in, exception_faults, icon_faults, translation_faults, unused_faults
@@ -23,7 +24,16 @@ type Check = Callable[[Path], Iterable[str]]
 
 
 @pytest.mark.parametrize(
-    "check", [translation_faults, exception_faults, unused_faults, icon_faults, brand_faults, code_faults]
+    "check",
+    [
+        translation_faults,
+        exception_faults,
+        unused_faults,
+        icon_faults,
+        brand_faults,
+        code_faults,
+        import_faults,
+    ],
 )
 def test_the_package_has_no_fault(check: Check) -> None:
     assert not (found := list(check(PACKAGE))), "\n".join(found)
@@ -114,6 +124,10 @@ SPOILT: list[tuple[Check, str, str, str, str]] = [
     (code_faults, "const.py", "DOMAIN:", "from homeassistant.core import _x\nDOMAIN:", "private"),
     (code_faults, "const.py", "DOMAIN:", "DOMAIN: =", "invalid syntax"),
     (code_faults, "__init__.py", "CONFIG_SCHEMA", "X", "CONFIG_SCHEMA"),
+    (import_faults, "phones.py", "from .options", "from .outbound import outbox\nfrom .options", "imports outbound.outbox"),
+    (import_faults, "api/parsing.py", "import re\n", "import re\nfrom ..const import DOMAIN\n", "api.parsing imports const"),
+    (import_faults, "entity.py", "from .phones", "from .event import CALL\nfrom .phones", "imports event, a platform"),
+    (import_faults, "const.py", "DOMAIN:", "from . import errors\nDOMAIN:", "in a circle: const, errors"),
     (host_faults, "const.py", "DOMAIN:", "# https:" + "//elsewhere.net/x\nDOMAIN:", "elsewhere.net"),
     (host_faults, "const.py", "DOMAIN:", "# http:" + "//notsmsmobileapi.com\nDOMAIN:", "notsms"),
 ]  # fmt: skip
