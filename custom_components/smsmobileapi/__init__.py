@@ -34,7 +34,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntr
     if entry.version > 1:
         return False
     if entry.minor_version < 2:
-        # How often to poll was an option.
+        # Version 0.1 had an option for how often to poll.
         options = {
             name: value
             for name, value in entry.options.items()
