@@ -47,15 +47,15 @@ def async_connect(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[SmsMobi
 
 
 def credentials_in(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return that part of a config entry's data which is its credentials."""
+    """Return the part of a config entry's data that are its credentials."""
     return {name: data[name] for name in FIELDS if name in data}
 
 
 def is_other_account(hass: HomeAssistant, entry: ConfigEntry, listed: list[Phone] | None) -> bool:
     """Return whether new credentials, for which the service lists these phones, are those of another account.
 
-    They are where both accounts have phones and share none. Without phones to compare they are the same account's, so that
-    a renewed key never loses a message.
+    True where both have phones and no phone is in both. Where one of them has no phones, the account is taken for the
+    same one, so that a renewed key never loses a message.
     """
     known = devices_of(hass, entry).keys()
     return bool(known and listed) and known.isdisjoint(phone.sid for phone in listed or ())

@@ -103,9 +103,9 @@ def async_add_for_phones(
 
 
 def _new(known: set[str], ids: Iterable[str]) -> list[str]:
-    """Return the ids that are not in `known`, which then has these ids and no others.
+    """Return the ids that are not in `known`, and replace its content by `ids`.
 
-    An id that disappears and comes back is new again.
+    So an id that disappears and comes back is new again.
     """
     ids = list(ids)
     new = [each for each in ids if each not in known]

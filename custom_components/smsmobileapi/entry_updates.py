@@ -11,7 +11,6 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from .account import Account, SmsMobileApiConfigEntry
 from .const import DOMAIN, signal_contacts
 from .log_filter import async_redact
-from .repairs import Issue
 
 RELOAD_AFTER: Final = 1.0  # seconds without another change
 
@@ -55,7 +54,7 @@ class EntryUpdates:
 
     @callback
     def _update_secret(self) -> None:
-        """Keep a new signing secret out of the log, and take back what was reported about the one before."""
+        """Keep a new signing secret out of the log, and remove the issues about the one before."""
         secret = self._account.options.signing_secret
         if secret == self._secret:
             return
@@ -63,8 +62,7 @@ class EntryUpdates:
         if secret:
             # The one before is redacted, too, until the account is unloaded.
             self._entry.async_on_unload(async_redact(secret))
-        self._account.issues.clear(Issue.SECRET_MISSING)
-        self._account.issues.clear(Issue.UNSIGNED)
+        self._account.issues.secret_changed()
 
     @callback
     def _rename_devices(self) -> None:

@@ -18,7 +18,7 @@ type _Row = tuple[datetime, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFilter:
-    """Which messages to return: `sender` and `recipient` are normalised, `since` is an aware time; None is no condition."""
+    """Which messages to return: `sender` and `recipient` are normalised, `since` is an aware time; None matches all."""
 
     sender: str | None = None
     recipient: str | None = None
@@ -29,16 +29,16 @@ class MessageFilter:
 
     @property
     def may_be_received(self) -> bool:
-        """Return whether received messages can be among them."""
+        """Return whether received messages can match."""
         return not self.is_failed and (self.sender is not None or self.recipient is None)
 
     @property
     def may_be_sent(self) -> bool:
-        """Return whether sent messages can be among them."""
+        """Return whether sent messages can match."""
         return self.recipient is not None or self.sender is None
 
     def matches(self, text: str, time: datetime | None) -> bool:
-        """Return whether a message with this text and time is not filtered out."""
+        """Return whether a message with this text and time fits `text` and `since`."""
         has_text = self.text is None or self.text.casefold() in text.casefold()
         return has_text and (self.since is None or (time is not None and time >= self.since))
 
@@ -108,7 +108,7 @@ def _sent_row(account: Account, entry: SentLogEntry, recipient: str) -> dict[str
     status, error = entry.status, entry.error
     known = account.reports.find(entry.message_id)
     if status is Status.ACCEPTED and known and known.status in {Status.SENT, Status.FAILED}:
-        # The webhook was faster than the log.
+        # The webhook has reported what the log does not show yet.
         status, error = known.status, known.error
     return {
         "direction": "sent",

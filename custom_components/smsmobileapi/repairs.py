@@ -53,7 +53,7 @@ class Issues:
 
     @callback
     def create(self, issue: Issue, key: str | None = None, *, about: str = "", **placeholders: str) -> None:
-        """Show an issue, `key` being that of its translation where it has several."""
+        """Show an issue; `key` is the translation key of one that has several texts."""
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -76,20 +76,20 @@ class Issues:
         ir.async_delete_issue(self._hass, DOMAIN, self._id(issue, about))
 
     @callback
-    def clear_all(self, *, but_ignored: bool) -> None:
-        """Remove all issues, with `but_ignored` except those that the user ignores or has yet to read.
+    def clear_all(self, *, keep_ignored: bool) -> None:
+        """Remove all issues, with `keep_ignored` except those that the user ignores or has yet to read.
 
-        An ignored issue would be shown again when it is created the next time.
+        If an ignored issue was removed, it would be shown again when it is created the next time.
         """
         prefixes = tuple(self._id(issue) for issue in Issue)
         for (domain, issue_id), issue in list(ir.async_get(self._hass).issues.items()):
             is_ours = domain == DOMAIN and issue_id.startswith(prefixes)
-            if is_ours and not (but_ignored and (issue.dismissed_version or issue.is_persistent)):
+            if is_ours and not (keep_ignored and (issue.dismissed_version or issue.is_persistent)):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
 
     @callback
     def secret_changed(self) -> None:
-        """Remove what was said about the former signing secret, or about there being none."""
+        """Remove the issues about the former signing secret, and the one about a missing secret."""
         self.clear(Issue.UNSIGNED)
         self.clear(Issue.SECRET_MISSING)
 

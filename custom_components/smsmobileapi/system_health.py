@@ -1,4 +1,4 @@
-"""System health: is the service there, and do messages come and go."""
+"""System health: whether the service can be reached, and when messages were sent and received."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -87,11 +87,6 @@ def is_timed(call: Call) -> bool:
     return call.origin == str(int(call.started_at.timestamp()))
 
 
-def report_keys(report: StatusReport) -> tuple[bytes, ...]:
-    """Return the key that a repeat of the report shares with it: there is one for each status of a message."""
-    return (_hash("report", report.message_id, report.status),)
-
-
 def event_key(event_id: str) -> bytes:
     """Return the key that a redelivery of a V2 event shares with it."""
     return _hash("event", event_id)
