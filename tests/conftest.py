@@ -1,15 +1,19 @@
 """What the tests share: the service on localhost, a real Home Assistant core, and an account between the two."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
 import logging
 from pathlib import Path
 import re
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
@@ -163,6 +167,12 @@ async def add_contact(
 async def settle(hass: HomeAssistant) -> None:
     """Wait until nothing is going on any more, the poll included."""
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def later(**passed: float) -> AbstractContextManager[object]:
+    """Let it be later, for all that asks Home Assistant for the time; timers and the event loop go on as they are."""
+    then = dt_util.utcnow() + timedelta(**passed)
+    return patch.object(dt_util, "utcnow", lambda: then)
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
-"""Each new message as an event, on the account and on the contact whom it came from."""
+"""Events: each new message once, on the account and on the contact who sent it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
-import pytest
-from pytest_homeassistant_custom_component.common import (
-    async_capture_events,
-    mock_restore_cache_with_extra_data,
-)
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Simulator
@@ -33,43 +29,38 @@ def attributes(hass: HomeAssistant, entity_id: str) -> Mapping[str, Any]:
 
 
 def texts(hass: HomeAssistant) -> dict[str, list[str]]:
-    """Return the texts that each event entity tells from now on."""
-    told: dict[str, list[str]] = {}
+    """Return the texts that each event entity shows from now on."""
+    shown: dict[str, list[str]] = {}
 
     @callback
-    def note(event: Event[EventStateChangedData]) -> None:
+    def changed(event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
         if state and state.domain == "event" and state.attributes.get("message") is not None:
-            told.setdefault(state.entity_id, []).append(state.attributes["message"])
+            shown.setdefault(state.entity_id, []).append(state.attributes["message"])
 
-    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
-    return told
+    hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+    return shown
 
 
-async def test_ids_and_names(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
+async def test_a_message_is_shown_on_account_and_contact(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
     contact_id = await add_contact(home, account, "Anna", ANNA)
-    registry = er.async_get(home)
+    await add_contact(home, account, "Béla", BELA)
     for entity_id, unique_id, name in (
         (OF_ACCOUNT, f"{account.entry_id}_message", "SMSMobileAPI Message"),
         (OF_ANNA, f"{contact_id}_message", "Anna Message"),
     ):
-        entity, state = registry.async_get(entity_id), home.states.get(entity_id)
+        entity, state = er.async_get(home).async_get(entity_id), home.states.get(entity_id)
         assert entity and entity.unique_id == unique_id
         assert state and (state.name, state.state) == (name, "unknown")
         assert state.attributes["event_types"] == ["sms", "whatsapp"]
         assert state.attributes["event_type"] is None
-
-
-async def test_a_message_is_told_on_account_and_contact(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    await add_contact(home, account, "Béla", BELA)
     row = service_account.receive(ANNA, "több\nsor" * 99, guid="g-1")
     await poll(home)
     for entity_id in (OF_ACCOUNT, OF_ANNA):
-        told = attributes(home, entity_id)
-        assert {name: told[name] for name in told if name not in ("event_types", "friendly_name")} == {
+        shown = attributes(home, entity_id)
+        assert {name: shown[name] for name in shown if name not in ("event_types", "friendly_name")} == {
             "event_type": "sms",
             "message_id": "g-1",
             "channel": "sms",
@@ -81,117 +72,75 @@ async def test_a_message_is_told_on_account_and_contact(
             "phone": "phone-1",
             "voice": False,
         }
+        # The recorder does not keep what people write.
+        state = home.states.get(entity_id)
+        assert state and state.state_info
+        assert "message" in state.state_info["unrecorded_attributes"]
     state = home.states.get(OF_BELA)
     assert state and state.state == "unknown"
 
 
-async def test_a_stranger_is_told_on_the_account_alone(
+async def test_each_message_is_shown_once_and_in_order(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
-    told = texts(home)
-    service_account.receive(BELA, "who am I?")
-    service_account.receive("MyBank", "your code is 1234")
-    await poll(home)
-    assert told == {OF_ACCOUNT: ["who am I?", "your code is 1234"]}
-    assert attributes(home, OF_ACCOUNT)["contact"] is None
-
-
-async def test_each_message_is_told_once_and_in_order(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    told = texts(home)
-    events = async_capture_events(home, "smsmobileapi_message_received")
+    shown, events = texts(home), async_capture_events(home, "smsmobileapi_message_received")
     expected = [str(number) for number in range(5)]
     now = dt_util.utcnow().timestamp()
     for number in expected:
         service_account.receive(ANNA, number, timestamp=now - 60 + int(number))
     for _ in range(3):
         await poll(home)
-    assert told == {OF_ACCOUNT: expected, OF_ANNA: expected}
+    assert shown == {OF_ACCOUNT: expected, OF_ANNA: expected}
     assert [event.data["message"] for event in events] == expected
-
-
-@pytest.mark.parametrize("dress", ["given", "plus", "plain", "zeros", "integer"])
-@pytest.mark.parametrize("number", ["06 30 123 4567", "+36301234567"])
-async def test_a_contact_is_recognised_by_any_form_of_the_number(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    dress: str,
-    number: str,
-) -> None:
-    await add_contact(home, account, "Anna", number)
-    service_account.number_format = dress  # type: ignore[assignment]  # checked by the account
-    service_account.receive(ANNA, "hi")
+    # Those from others are shown on the account alone.
+    shown.clear()
+    service_account.receive(BELA, "who am I?")
+    service_account.receive("MyBank", "your code is 1234")
     await poll(home)
-    assert (attributes(home, OF_ANNA)["message"], attributes(home, OF_ANNA)["sender"]) == ("hi", ANNA)
+    assert shown == {OF_ACCOUNT: ["who am I?", "your code is 1234"]}
+    assert attributes(home, OF_ACCOUNT)["contact"] is None
 
 
-@pytest.mark.parametrize(
-    "sender", ["06301234567", "06 30/123-4567", "0036 30 123 4567", "+36 30 123 4567", "36301234567"]
-)
-async def test_a_contact_is_recognised_however_the_sender_is_written(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, sender: str
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    service_account.receive(sender, "hi")
-    await poll(home)
-    assert attributes(home, OF_ANNA)["sender"] == ANNA
-
-
-@pytest.mark.parametrize("dress", ["given", "integer"])
-async def test_a_short_code_is_recognised(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, dress: str
-) -> None:
-    await add_contact(home, account, "Anna", "1234")
-    service_account.number_format = dress  # type: ignore[assignment]  # checked by the account
-    service_account.receive("1234", "hi")
-    await poll(home)
-    assert attributes(home, OF_ANNA)["sender"] == "1234"
-
-
-async def test_a_whatsapp_contact_is_recognised_in_an_sms(
+async def test_a_contact_is_recognised_however_its_number_is_written(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
-    await add_contact(home, account, "Anna", ANNA, "whatsapp")
-    service_account.receive(ANNA, "hi")
-    await poll(home)
-    assert attributes(home, OF_ANNA)["event_type"] == "sms"
+    """In the contact's dialog, by the sender's carrier, and by the service."""
+    await add_contact(home, account, "Anna", "06 30 123 4567", "whatsapp")
+    await add_contact(home, account, "Béla", BELA)
+    await add_contact(home, account, "Bank", "1234")
+    shown, expected = texts(home), []
+    for form in ("given", "plus", "plain", "zeros", "integer"):
+        service_account.number_format = form
+        for entity_id, sender in ((OF_ANNA, ANNA), (OF_BELA, BELA), ("event.bank_message", "1234")):
+            if sender == "1234" and form not in ("given", "integer"):
+                continue
+            service_account.receive(sender, f"{form} {entity_id}")
+            await poll(home)
+            assert shown.get(entity_id, [])[-1:] == [f"{form} {entity_id}"]
+            assert attributes(home, entity_id)["sender"] == sender, form
+    service_account.number_format = "given"
+    for sender in ("06301234567", "06 30/123-4567", "0036 30 123 4567", "+36 30 123 4567", "36301234567"):
+        service_account.receive(sender, f"from {sender}")
+        expected.append(f"from {sender}")
+        await poll(home)
+        assert attributes(home, OF_ANNA)["sender"] == ANNA, sender
+    assert shown[OF_ANNA][-5:] == expected
 
 
-async def test_a_new_number_is_recognised_and_the_old_one_is_not(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    contact_id = await add_contact(home, account, "Anna", ANNA)
-    flow = await home.config_entries.subentries.async_init(
-        (account.entry_id, "contact"), context={"source": "reconfigure", "subentry_id": contact_id}
-    )
-    await home.config_entries.subentries.async_configure(
-        flow["flow_id"], {"name": "Anna", "number": BELA, "channel": "sms"}
-    )
-    await settle(home)
-    told = texts(home)
-    service_account.receive(ANNA, "old")
-    service_account.receive(BELA, "new")
-    await poll(home)
-    assert told == {OF_ACCOUNT: ["old", "new"], OF_ANNA: ["new"]}
-
-
-async def test_each_account_tells_its_own(
+async def test_each_account_shows_its_own(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
 ) -> None:
     other = simulator.add_account("k-2")
     second = await add_account(home, simulator, "k-2")
     await add_contact(home, account, "Anna", ANNA)
     await add_contact(home, second, "Anna", ANNA)
-    told = texts(home)
+    shown = texts(home)
     service_account.receive(ANNA, "to the first")
     await poll(home)
     other.receive(ANNA, "to the second")
     await poll(home)
-    assert told == {
+    assert shown == {
         OF_ACCOUNT: ["to the first"],
         OF_ANNA: ["to the first"],
         "event.smsmobileapi_2_message": ["to the second"],
@@ -199,7 +148,7 @@ async def test_each_account_tells_its_own(
     }
 
 
-async def test_they_outlive_a_reload(
+async def test_they_are_kept_over_a_reload(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
     await add_contact(home, account, "Anna", ANNA)
@@ -212,28 +161,3 @@ async def test_they_outlive_a_reload(
         assert state
         after = home.states.get(state.entity_id)
         assert after and (after.state, after.attributes) == (state.state, state.attributes)
-
-
-async def test_they_outlive_a_restart(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
-    extra = {"last_event_type": "whatsapp", "last_event_attributes": {"message": "hi", "sender": ANNA}}
-    at = "2026-05-01T10:00:00.000+00:00"
-    mock_restore_cache_with_extra_data(home, [(State(OF_ACCOUNT, at), extra), (State(OF_ANNA, at), extra)])
-    await add_contact(home, await add_account(home, simulator), "Anna", ANNA)
-    for entity_id in (OF_ACCOUNT, OF_ANNA):
-        state = home.states.get(entity_id)
-        assert state and state.state == at
-        assert (state.attributes["event_type"], state.attributes["message"]) == ("whatsapp", "hi")
-
-
-async def test_texts_are_not_recorded(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    service_account.receive(ANNA, "hi")
-    await poll(home)
-    for entity_id in (OF_ACCOUNT, OF_ANNA):
-        state = home.states.get(entity_id)
-        assert state and state.state_info
-        assert "message" in state.state_info["unrecorded_attributes"]

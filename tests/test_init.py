@@ -1,4 +1,4 @@
-"""Setting an account up: one question, then ready; and what happens where the answer is no."""
+"""Setting up an account: one request, then it is loaded; and how it fails."""
 
 import asyncio
 from datetime import timedelta
@@ -19,7 +19,7 @@ from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Simulator
 
 from .conftest import add_contact, settle
-from .flows.test_account import Spoil, another_server, faulty, in_state, sentence
+from .flows.dialogs import another_server, faulty, in_state, sentence
 
 ANNA = "+36301234567"
 
@@ -39,76 +39,58 @@ async def retry(hass: HomeAssistant) -> None:
     await settle(hass)
 
 
-async def test_one_question_is_asked_before_it_is_ready(
+async def test_one_request_is_made_before_it_is_loaded(
     home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
 ) -> None:
     await home.config_entries.async_unload(account.entry_id)
     simulator.reset()
-    # Nobody waits for the first poll: it would take half a minute here.
+    # The set-up does not wait for the first poll, which hangs here.
     simulator.fault("/getsms/", "hang_after")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await home.config_entries.async_setup(account.entry_id)
     assert account.state is ConfigEntryState.LOADED
     assert [path for path in paths(simulator) if path != "/getsms/"] == ["/gateway/mobile/list/"]
     assert paths(simulator)[0] == "/gateway/mobile/list/"
 
 
-async def test_it_polls_once_when_it_is_ready(
-    home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
+async def test_it_polls_once_when_it_is_loaded_and_needs_no_phone(
+    home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
 ) -> None:
     simulator.reset()
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
     lists = [f"/call/{direction}/list/" for direction in ("missed", "incoming", "outgoing")]
     assert paths(simulator) == ["/gateway/mobile/list/", "/getsms/", *lists]
-
-
-async def test_an_account_without_phones_is_ready(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
     service_account.phones.clear()
     await home.config_entries.async_reload(account.entry_id)
     assert account.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize(
-    ("spoil", "code", "placeholders"),
-    [
-        pytest.param(faulty("*", "status"), "cannot_connect", {}, id="503"),
-        pytest.param(faulty("*", "status", status=500), "outcome_unknown", {}, id="500"),
-        pytest.param(faulty("*", "drop_before", 9), "outcome_unknown", {}, id="hung up"),
-        pytest.param(faulty("*", "html", 2), "unexpected_answer", {}, id="HTML"),
-        pytest.param(in_state("limited"), "rate_limited", {"seconds": "30"}, id="too fast"),
-        pytest.param(in_state("expired"), "subscription_expired", {}, id="expired"),
-        pytest.param(in_state("expired", "result"), "subscription_expired", {}, id="expired, said with 200"),
-    ],
-)
 async def test_what_passes_is_tried_again(
-    home: HomeAssistant,
-    simulator: Simulator,
-    service_account: Account,
-    account: SmsMobileApiConfigEntry,
-    spoil: Spoil,
-    code: str,
-    placeholders: dict[str, str],
-) -> None:
-    spoil(simulator, service_account)
-    await home.config_entries.async_reload(account.entry_id)
-    assert account.state is ConfigEntryState.SETUP_RETRY
-    assert account.error_reason_translation_key == code
-    assert account.reason == sentence(code, **placeholders)
-    assert reauths(home) == 0
-
-    simulator.faults.waiting.clear()
-    service_account.state = "good"
-    await retry(home)
-    assert account.state is ConfigEntryState.LOADED
-    assert account.reason is None
-
-
-async def test_an_account_comes_back_with_the_service(
     home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
 ) -> None:
+    for name, spoil, code, placeholders in (
+        ("503", faulty("*", "status"), "cannot_connect", {}),
+        ("500", faulty("*", "status", status=500), "outcome_unknown", {}),
+        ("hung up", faulty("*", "drop_before", 9), "outcome_unknown", {}),
+        ("HTML", faulty("*", "html", 2), "unexpected_answer", {}),
+        ("too fast", in_state("limited"), "rate_limited", {"seconds": "30"}),
+        ("expired", in_state("expired"), "subscription_expired", {}),
+        ("expired, said with 200", in_state("expired", "result"), "subscription_expired", {}),
+    ):
+        spoil(simulator, service_account)
+        await home.config_entries.async_reload(account.entry_id)
+        assert account.state is ConfigEntryState.SETUP_RETRY, name
+        assert account.error_reason_translation_key == code, name
+        assert account.reason == sentence(code, **placeholders), name
+        assert reauths(home) == 0, name
+        simulator.faults.waiting.clear()
+        service_account.state = "good"
+        await retry(home)
+        assert account.state is ConfigEntryState.LOADED, name
+        assert account.reason is None, name
+
+    # The service is not there at all.
     port = int(simulator.url.rpartition(":")[2])
     await simulator.stop()
     await home.config_entries.async_reload(account.entry_id)
@@ -148,7 +130,7 @@ async def test_a_wrong_server_is_no_refused_key(
     assert reauths(home) == 0
 
 
-async def test_it_is_ready_before_home_assistant_has_started(
+async def test_it_is_loaded_before_home_assistant_has_started(
     home: HomeAssistant,
     account: SmsMobileApiConfigEntry,
     service_account: Account,
@@ -172,15 +154,9 @@ async def test_the_action_is_there_without_an_account(hass: HomeAssistant) -> No
     assert hass.services.has_service(DOMAIN, "send_message")
 
 
-async def test_the_history_is_not_kept_in_the_account(
-    account: SmsMobileApiConfigEntry,
-) -> None:
+async def test_what_is_stored_and_the_devices(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
+    # The history, which an account that is new has in its data, is taken out of it.
     assert set(account.data) == {"api_key", "url", "webhook_id"}
-
-
-async def test_the_devices_stand_behind_each_other(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry
-) -> None:
     contact_id = await add_contact(home, account, "Anna", ANNA)
     registry = dr.async_get(home)
     of_account = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
@@ -192,28 +168,16 @@ async def test_the_devices_stand_behind_each_other(
     assert [device.name for device in devices] == ["SMSMobileAPI", "Anna", "Phone"]
     assert [device.model for device in devices] == ["Account", "Contact", "Phone"]
     assert {device.manufacturer for device in devices} == {"SMSMobileAPI"}
-    # A phone is a thing.
+    # A phone is no service.
     assert [device.entry_type for device in devices] == [*[DeviceEntryType.SERVICE] * 2, None]
     assert [device.via_device_id for device in devices] == [None, of_account.id, of_account.id]
     assert [device.config_subentry_id for device in devices] == [None, contact_id, None]
 
 
-async def test_a_new_name_of_the_account_is_shown(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry
-) -> None:
-    home.config_entries.async_update_entry(account, title="Family")
-    await settle(home)
-    device = dr.async_get(home).async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
-    assert device and device.name == "Family"
-    state = home.states.get("sensor.smsmobileapi_last_message")
-    assert state and state.name == "Family Last message"
-    assert account.state is ConfigEntryState.LOADED
-
-
-async def test_a_contact_added_while_it_is_set_up_is_there(
+async def test_a_contact_added_during_the_set_up_is_there(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Home Assistant Cloud takes its time to give an address: the platforms are set up by then."""
+    """While Home Assistant Cloud is asked for a URL, the platforms are set up already."""
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(hass: HomeAssistant, webhook_id: str) -> str:
@@ -225,7 +189,7 @@ async def test_a_contact_added_while_it_is_set_up_is_there(
     monkeypatch.setattr(f"{cloud}.async_active_subscription", lambda hass: True)
     monkeypatch.setattr(f"{cloud}.async_get_or_create_cloudhook", slow)
     reload = home.async_create_task(home.config_entries.async_reload(account.entry_id))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asked.wait()
     flow = await home.config_entries.subentries.async_init(
         (account.entry_id, "contact"), context={"source": "user"}

@@ -24,7 +24,7 @@ SAVED: dict[str, Any] = {
     "reports": [{"message_id": "c319", "channel": "sms", "status": "accepted"}],
     "webhook": {"proved": "abcd", "brings_calls": True},
 }
-IMPORTED = {
+IMPORTED: dict[str, list[Any]] = {
     "handled": [(bytes.fromhex("0a" * 12), 1_700_000_000)],
     "journal": [("2026-11-25T10:00:00+00:00", '{"message": "ü"}'.encode())],
     "sends": [(1_700_000_000.5,), (1_700_000_001.5,)],

@@ -123,6 +123,8 @@ def test_without_a_country_a_national_number_is_refused() -> None:
     national = ["06301234567", "06 30 123 4567", "07911 123456", "2025550123", "(202) 555-0123", "630123456"]
     for value in [*national, "(06 30) 123-4567"]:
         assert outcome(value, None) == "number_no_country", value
+    # Another country would not help these.
+    assert (outcome("+361", None), outcome("1" * 40, None)) == ("number_too_short", "number_too_long")
     assert normalise_sender("06301234567", None) == "06301234567"
 
 

@@ -1,4 +1,4 @@
-"""The poll: how often the service is asked for what, and that one fault never stops the rest."""
+"""The poll: how often the service is asked for what, and that one fault never stops the rest (promise 1)."""
 
 from collections import Counter
 from datetime import timedelta
@@ -7,31 +7,25 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_capture_events, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL
-from simulator import Account, Simulator, call_data, sms_data
+from custom_components.smsmobileapi.api import ReceivedMessage
+from custom_components.smsmobileapi.const import DOMAIN
+from custom_components.smsmobileapi.inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP
+from simulator import Account, Simulator, call_data
 
 from .conftest import KEY, OUR_LOG, settle
+from .inbound.installation import Installation, install
+from .inbound.service import ANNA
 
-ANNA = "+36301234567"
 MESSAGES, PHONES = "/getsms/", "/gateway/mobile/list/"
 MISSED, INCOMING, OUTGOING = (f"/call/{direction}/list/" for direction in ("missed", "incoming", "outgoing"))
 CALLS = (MISSED, INCOMING, OUTGOING)
-
-type Events = list[Event[dict[str, Any]]]
-
-
-@pytest.fixture
-def calls(home: HomeAssistant) -> Events:
-    events: Events = async_capture_events(home, EVENT_CALL)
-    return events
 
 
 @pytest.fixture
@@ -40,319 +34,221 @@ def full_minute(freezer: FrozenDateTimeFactory) -> None:
     freezer.move_to("2026-11-02 10:00:00+00:00")
 
 
-async def pass_time(home: HomeAssistant, freezer: FrozenDateTimeFactory, **passed: float) -> None:
-    freezer.tick(timedelta(**passed))
-    async_fire_time_changed(home)
-    await settle(home)
-
-
-async def requests_of(
+@pytest.fixture
+async def ha(
+    full_minute: None,
     home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
+    account: SmsMobileApiConfigEntry,
     simulator: Simulator,
-    period: timedelta,
-    step: timedelta,
+    service_account: Account,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> Installation:
+    """Home Assistant with an account; its clock shows a whole minute and stands still."""
+    return await install(home, account, simulator, service_account, hass_client_no_auth)
+
+
+async def requests_in(
+    ha: Installation, freezer: FrozenDateTimeFactory, period: timedelta, step: timedelta
 ) -> dict[str, int]:
     """Return how often what was asked for while time passed, step by step."""
-    simulator.requests.clear()
+    ha.simulator.requests.clear()
     for _ in range(period // step):
-        await pass_time(home, freezer, seconds=step.total_seconds())
-    return dict(Counter(request.path for request in simulator.requests))
+        await ha.pass_time(freezer, seconds=step.total_seconds())
+    return dict(Counter(ha.requests))
 
 
-async def prove(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
-) -> None:
-    """Have the service call the webhook."""
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    assert await simulator.deliver(service_account, service_account.receive(ANNA, "hi")) == 200
-    assert account.runtime_data.webhook.is_proved
+async def bring_message(ha: Installation) -> None:
+    """Let the service call the webhook."""
+    assert await ha.simulator.deliver(ha.account, ha.account.receive(ANNA, "hi")) == 200
+    assert ha.entry.runtime_data.webhook.is_working
 
 
-async def bring_call(simulator: Simulator, service_account: Account) -> None:
-    made = service_account.add_call("missed", ANNA)
-    assert await simulator.deliver_v2(service_account, "call.missed", call_data(made)) == 202
+async def bring_call(ha: Installation) -> None:
+    made = ha.account.add_call("missed", ANNA)
+    assert await ha.simulator.deliver_v2(ha.account, "call.missed", call_data(made)) == 202
 
 
-async def refresh(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
-    """Poll now."""
-    await account.runtime_data.coordinator.async_refresh()
-    await settle(home)
+# How often.
 
 
-def forget_when(account: SmsMobileApiConfigEntry) -> None:
-    """Have the next poll list phones and calls."""
-    coordinator = account.runtime_data.coordinator
-    coordinator._phones_at = coordinator._calls_at = None
-
-
-# How often. The numbers of an idle account's day.
-
-
-async def test_a_quarter_of_a_day_without_a_webhook(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-) -> None:
-    asked = await requests_of(home, freezer, simulator, timedelta(hours=6), timedelta(minutes=1))
-    day = {path: count * 4 for path, count in asked.items()}
+async def test_an_idle_account_without_a_webhook(ha: Installation, freezer: FrozenDateTimeFactory) -> None:
+    asked = await requests_in(ha, freezer, timedelta(hours=3), timedelta(minutes=1))
+    day = {path: count * 8 for path, count in asked.items()}
     assert day == {MESSAGES: 1440, PHONES: 96, MISSED: 144, INCOMING: 144, OUTGOING: 144}
-    assert sum(day.values()) == 1968
+    # A new message is there within a minute.
+    ha.account.receive(ANNA, "hi")
+    await ha.pass_time(freezer, seconds=50)
+    assert ha.received == []
+    await ha.pass_time(freezer, seconds=12)
+    assert ha.texts == ["hi"]
 
 
-async def test_a_day_with_a_proved_webhook(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
+@pytest.mark.parametrize("brings_calls", [False, True])
+async def test_an_idle_account_with_a_webhook_that_works(
+    ha: Installation, freezer: FrozenDateTimeFactory, brings_calls: bool
 ) -> None:
-    await prove(home, account, simulator, service_account, hass_client_no_auth)
-    await refresh(home, account)
-    asked = await requests_of(home, freezer, simulator, timedelta(days=1), timedelta(minutes=5))
-    # Calls come by V2 only.
-    assert asked == {MESSAGES: 96, PHONES: 96, MISSED: 96, INCOMING: 96, OUTGOING: 96}
-    assert sum(asked.values()) == 480
+    """Calls come by V2 only."""
+    await bring_message(ha)
+    if brings_calls:
+        await bring_call(ha)
+    await ha.poll()
+    asked = await requests_in(ha, freezer, timedelta(days=1), timedelta(minutes=5))
+    calls = 24 if brings_calls else 96
+    assert asked == {MESSAGES: 96, PHONES: 96, MISSED: calls, INCOMING: calls, OUTGOING: calls}
+    assert len(ha.calls) == brings_calls
 
 
-async def test_a_day_with_a_webhook_that_brings_calls(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
-    calls: Events,
+async def test_a_call_that_the_webhook_did_not_bring_has_calls_polled_more_often(
+    ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
-    await prove(home, account, simulator, service_account, hass_client_no_auth)
-    await bring_call(simulator, service_account)
-    await refresh(home, account)
-    asked = await requests_of(home, freezer, simulator, timedelta(days=1), timedelta(minutes=5))
-    assert asked == {MESSAGES: 96, PHONES: 96, MISSED: 24, INCOMING: 24, OUTGOING: 24}
-    assert sum(asked.values()) == 264
-    assert len(calls) == 1
+    async def asked_in_an_hour() -> int:
+        asked = await requests_in(ha, freezer, timedelta(hours=1), timedelta(minutes=5))
+        return asked.get(MISSED, 0)
+
+    await bring_message(ha)
+    await bring_call(ha)
+    await ha.reload()
+    assert await asked_in_an_hour() == 1
+    ha.account.add_call("incoming", ANNA)
+    await ha.pass_time(freezer, hours=1)
+    assert len(ha.calls) == 2
+    assert await asked_in_an_hour() == 4
+    await bring_call(ha)
+    # Messages by the webhook say nothing of calls.
+    await bring_message(ha)
+    await asked_in_an_hour()
+    assert await asked_in_an_hour() == 1
 
 
-async def test_the_options_say_how_often(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
+async def test_lists_are_asked_for_at_their_time_whatever_the_clock_does(
+    ha: Installation, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.config_entries.async_update_entry(account, options={"poll_seconds": 20, "poll_minutes": 5})
-    await settle(home)
-    asked = await requests_of(home, freezer, simulator, timedelta(minutes=30), timedelta(seconds=10))
-    # Phones and calls are asked for no more often than else.
-    assert asked == {MESSAGES: 90, PHONES: 2, MISSED: 3, INCOMING: 3, OUTGOING: 3}
-    await prove(home, account, simulator, service_account, hass_client_no_auth)
-    await refresh(home, account)
-    asked = await requests_of(home, freezer, simulator, timedelta(minutes=30), timedelta(seconds=10))
-    assert asked == {MESSAGES: 6, PHONES: 2, MISSED: 3, INCOMING: 3, OUTGOING: 3}
+    async def lists_after(**passed: float) -> bool:
+        freezer.tick(timedelta(**passed))
+        ha.simulator.requests.clear()
+        await ha.poll()
+        return {PHONES, *CALLS} <= set(ha.requests)
 
-
-@pytest.mark.parametrize(
-    ("after", "are_listed"), [({"minutes": 14, "seconds": 50}, False), ({"minutes": 14, "seconds": 59}, True)]
-)
-async def test_a_poll_that_begins_a_little_early_lists_the_phones(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    after: dict[str, int],
-    are_listed: bool,
-) -> None:
-    """Else a poll each fifteen minutes would list them each half an hour."""
-    forget_when(account)
-    await refresh(home, account)
-    freezer.tick(timedelta(**after))
-    simulator.requests.clear()
-    await refresh(home, account)
-    assert (PHONES in [request.path for request in simulator.requests]) is are_listed
-
-
-async def test_a_list_that_takes_its_time_does_not_put_off_the_next(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    client = account.runtime_data.client
+    assert await lists_after(minutes=15)
+    assert not await lists_after(minutes=9, seconds=50)
+    # A poll that begins a little early: else those each fifteen minutes would list them each half an hour.
+    assert await lists_after(minutes=5, seconds=9)
+    # A clock that is put back.
+    assert await lists_after(days=-30)
+    # A list that takes its time does not put off the next.
+    client = type(ha.entry.runtime_data.client)
     verify_credentials = client.verify_credentials
 
-    async def slowly(**arguments: Any) -> Any:
-        phones = await verify_credentials(**arguments)
+    async def slowly(self: Any, **arguments: Any) -> Any:
+        phones = await verify_credentials(self, **arguments)
         freezer.tick(timedelta(seconds=20))
         return phones
 
-    monkeypatch.setattr(type(client), "verify_credentials", lambda _self, **arguments: slowly(**arguments))
-    forget_when(account)
-    start = dt_util.utcnow()
-    await refresh(home, account)
-    freezer.move_to(start + timedelta(minutes=15))
-    simulator.requests.clear()
-    await refresh(home, account)
-    assert {PHONES, *CALLS} <= {request.path for request in simulator.requests}
+    monkeypatch.setattr(client, "verify_credentials", slowly)
+    assert await lists_after(minutes=15)
+    assert await lists_after(minutes=14, seconds=40)
 
 
-async def test_a_clock_that_is_put_back_puts_nothing_off(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
+async def test_it_waits_as_long_as_the_service_asks(ha: Installation, freezer: FrozenDateTimeFactory) -> None:
+    ha.account.receive(ANNA, "hi")
+    ha.simulator.fault(MESSAGES, "status", status=429, retry_after=600)
+    await ha.pass_time(freezer, seconds=62)
+    await ha.pass_time(freezer, seconds=500)
+    assert ha.received == []
+    await ha.pass_time(freezer, seconds=102)
+    assert ha.texts == ["hi"]
+
+
+# For which messages.
+
+
+async def test_messages_that_come_late_are_asked_for_at_start_and_once_an_hour(
+    ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
-    forget_when(account)
-    await refresh(home, account)
-    freezer.tick(timedelta(days=-30))
-    simulator.requests.clear()
-    await refresh(home, account)
-    assert {PHONES, *CALLS} <= {request.path for request in simulator.requests}
+    """A phone that was offline brings them with their own times; otherwise a poll looks back for ten minutes."""
+    now = int(dt_util.utcnow().timestamp())
+    # The account has to be older than a poll looks back.
+    await ha.pass_time(freezer, days=8)
+    newest = now + 8 * 86_400
+    ha.account.receive(ANNA, "new", timestamp=newest)
+    await ha.poll()
+
+    async def overlap(**passed: float) -> timedelta:
+        await ha.pass_time(freezer, **passed)
+        ha.simulator.requests.clear()
+        await ha.poll()
+        (fields,) = [request.fields for request in ha.simulator.requests if request.path == MESSAGES]
+        return timedelta(seconds=newest - int(fields["after_timestamp_unix"]))
+
+    for _ in range(3):
+        assert await overlap(minutes=5) == SHORT_OVERLAP
+    ha.account.receive(ANNA, "late", timestamp=newest - 2 * 86_400)
+    ha.account.receive(ANNA, "a little late", timestamp=newest - 500)
+    assert await overlap(minutes=5) == SHORT_OVERLAP
+    assert ha.texts == ["new", "a little late"]
+    ha.simulator.fault(MESSAGES, "status", status=500)
+    await ha.pass_time(freezer, minutes=45)
+    # A poll that failed does not count.
+    freezer.tick(timedelta(seconds=10))
+    ha.simulator.requests.clear()
+    await ha.poll()
+    (fields,) = [request.fields for request in ha.simulator.requests if request.path == MESSAGES]
+    assert newest - int(fields["after_timestamp_unix"]) == LONG_OVERLAP.total_seconds()
+    assert ha.texts == ["new", "a little late", "late"]
+    assert await overlap(minutes=5) == SHORT_OVERLAP
+    ha.simulator.requests.clear()
+    await ha.reload()
+    (fields,) = [request.fields for request in ha.simulator.requests if request.path == MESSAGES]
+    assert newest - int(fields["after_timestamp_unix"]) == LONG_OVERLAP.total_seconds()
 
 
-# One fault does not stop the rest
+async def test_rows_that_were_listed_before_are_not_parsed_again(
+    ha: Installation, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(dt_util.utcnow().timestamp())
+    for index in range(1000):
+        ha.account.receive(ANNA, f"{index}", timestamp=now + index / 10)
+    freezer.tick(timedelta(minutes=2))
+    await ha.poll()
+    assert len(ha.received) == 1000
+    parsed: list[object] = []
+    from_api = ReceivedMessage.from_api
 
-FAULTS = [
-    pytest.param("status", {"status": 400}, id="400"),
-    pytest.param("status", {"status": 404}, id="404"),
-    pytest.param("status", {"status": 500}, id="500"),
-    pytest.param("status", {"status": 503}, id="503"),
-    pytest.param("status", {"status": 429, "retry_after": 3600}, id="429"),
-    pytest.param("html", {}, id="HTML"),
-    pytest.param("empty", {}, id="empty"),
-    pytest.param("nonsense", {}, id="nonsense"),
-    pytest.param("drop_after", {"count": 2}, id="hung up"),
-    pytest.param("cut", {}, id="cut"),
+    def count(row: object, **arguments: Any) -> ReceivedMessage:
+        parsed.append(row)
+        return from_api(row, **arguments)
+
+    monkeypatch.setattr(ReceivedMessage, "from_api", count)
+    for minutes in (1, 1, 70, 1):
+        freezer.tick(timedelta(minutes=minutes))
+        await ha.poll()
+    assert parsed == []
+    # A row that was changed is looked at, and known.
+    ha.account.received[7].message = "edited"
+    ha.account.receive(ANNA, "new")
+    await ha.poll()
+    assert len(parsed) == 2
+    assert len(ha.received) == 1001
+
+
+# One fault does not stop the rest.
+
+FAULTS: list[tuple[str, dict[str, Any]]] = [
+    *(("status", {"status": status}) for status in (400, 404, 500, 503)),
+    ("status", {"status": 429, "retry_after": 3600}),
+    ("html", {}),
+    ("empty", {}),
+    ("nonsense", {"body": "later"}),
+    ("nonsense", {"body": {"sms": "later"}}),
+    # A connection that was kept open is tried once more by aiohttp.
+    ("drop_before", {"count": 2}),
+    ("drop_after", {"count": 2}),
+    ("cut", {}),
 ]
 
 
-@pytest.mark.parametrize(("kind", "options"), FAULTS)
-async def test_phones_that_cannot_be_listed_do_not_stop_messages_and_calls(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Events,
-    calls: Events,
-    caplog: pytest.LogCaptureFixture,
-    kind: str,
-    options: dict[str, Any],
-) -> None:
-    forget_when(account)
-    simulator.fault(PHONES, kind, **options)
-    service_account.receive(ANNA, "hi")
-    service_account.add_call("missed", ANNA)
-    await refresh(home, account)
-    assert simulator.faults.waiting == []
-    assert [event.data["message"] for event in received] == ["hi"]
-    assert len(calls) == 1
-    assert account.runtime_data.coordinator.last_update_success
-    assert loud(caplog) == []
-
-
-@pytest.mark.parametrize("endpoint", CALLS)
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [*FAULTS, pytest.param("status", {"status": 403, "error": "invalid_apikey"}, id="403")],
-)
-async def test_calls_that_cannot_be_listed_do_not_stop_messages_and_other_calls(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Events,
-    calls: Events,
-    caplog: pytest.LogCaptureFixture,
-    endpoint: str,
-    kind: str,
-    options: dict[str, Any],
-) -> None:
-    forget_when(account)
-    simulator.fault(endpoint, kind, **options)
-    service_account.receive(ANNA, "hi")
-    directions: Any = ("missed", "incoming", "outgoing")
-    for direction in directions:
-        service_account.add_call(direction, ANNA)
-    await refresh(home, account)
-    assert simulator.faults.waiting == []
-    assert [event.data["message"] for event in received] == ["hi"]
-    spoilt = endpoint.split("/")[2]
-    assert {event.data["direction"] for event in calls} == {*directions} - {spoilt}
-    assert account.runtime_data.coordinator.last_update_success
-    assert not list(account.async_get_active_flows(home, {SOURCE_REAUTH}))
-    assert loud(caplog) == []
-    # The next poll that asks for calls brings the rest.
-    account.runtime_data.coordinator._calls_at = None
-    await refresh(home, account)
-    assert sorted(event.data["direction"] for event in calls) == sorted(directions)
-
-
-@pytest.mark.parametrize("dialect", ["status", "result"])
-async def test_a_refused_key_is_noticed_by_the_phones_and_asked_for(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Events,
-    dialect: Any,
-) -> None:
-    """The list of messages of an unknown key is empty, and no error."""
-    service_account.state, service_account.refusal_format = "unknown", dialect
-    await pass_time(home, freezer, minutes=2)
-    coordinator = account.runtime_data.coordinator
-    assert coordinator.last_update_success
-    await pass_time(home, freezer, minutes=15)
-    (flow,) = account.async_get_active_flows(home, {SOURCE_REAUTH})
-    assert account.state is ConfigEntryState.LOADED
-    # Nothing is asked for until then.
-    simulator.requests.clear()
-    await pass_time(home, freezer, minutes=30)
-    assert not coordinator.last_update_success
-    assert simulator.requests == []
-    service_account.receive(ANNA, "hi")
-    service_account.state = "good"
-    await home.config_entries.flow.async_configure(flow["flow_id"], {"api_key": KEY})
-    await settle(home)
-    assert account.runtime_data.coordinator.last_update_success
-    assert [event.data["message"] for event in received] == ["hi"]
-
-
-async def test_a_subscription_that_ended_is_said_for_as_long_as_it_is_so(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-) -> None:
-    service_account.state = "expired"
-    for _ in range(20):
-        await pass_time(home, freezer, minutes=1.1)
-        assert not account.runtime_data.coordinator.last_update_success
-    issue_id = f"subscription_expired_{account.entry_id}"
-    assert ir.async_get(home).async_get_issue(DOMAIN, issue_id)
-    service_account.state = "good"
-    await pass_time(home, freezer, minutes=1.1)
-    assert not ir.async_get(home).async_get_issue(DOMAIN, issue_id)
-
-
-# What is said of it
-
-
 def loud(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Return our log lines that are seen without asking for them: level and first words."""
+    """Return our log lines that are shown unless they are filtered: level and first words."""
     return [
         (record.levelname, record.getMessage().split(":")[0])
         for record in caplog.records
@@ -360,83 +256,106 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     ]
 
 
-async def test_unavailable_and_back_is_logged_once_each(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_poll_that_fails_loses_nothing_and_is_logged_once(
+    ha: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.clear()
-    for _ in range(2):
-        simulator.fault("*", "status", status=500, count=999)
-        for _ in range(20):
-            await pass_time(home, freezer, minutes=1.1)
-        simulator.faults.waiting.clear()
-        for _ in range(3):
-            await pass_time(home, freezer, minutes=1.1)
-    lines = [("ERROR", "Error fetching SMSMobileAPI data"), ("INFO", "Fetching SMSMobileAPI data recovered")]
-    assert loud(caplog) == lines * 2
+    for index, (kind, options) in enumerate(FAULTS):
+        caplog.clear()
+        ha.account.receive(ANNA, f"{index}")
+        ha.simulator.fault(MESSAGES, kind, **options)
+        for _ in range(2):
+            await ha.poll()
+            if ha.simulator.faults.waiting == []:
+                break
+        assert len(ha.texts) == index, (kind, options)
+        assert not ha.coordinator.last_update_success
+        assert caplog.text.count("Error fetching") == 1, (kind, options)
+        await ha.poll()
+        assert ha.texts[index:] == [f"{index}"], (kind, options)
+        assert ha.coordinator.last_update_success
 
 
-async def test_a_service_that_is_well_says_nothing(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("path", [PHONES, *CALLS])
+async def test_a_list_that_cannot_be_read_does_not_stop_messages_and_other_lists(
+    ha: Installation, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    caplog.clear()
-    service_account.receive(ANNA, "hi")
-    service_account.add_call("missed", ANNA)
-    service_account.phones.clear()
-    for _ in range(30):
-        await pass_time(home, freezer, minutes=5)
+    directions: tuple[Any, ...] = ("missed", "incoming", "outgoing")
+    refusals = [] if path == PHONES else [("status", {"status": 403, "error": "invalid_apikey"})]
+    for index, (kind, options) in enumerate([*FAULTS, *refusals]):
+        freezer.tick(timedelta(minutes=15))
+        ha.calls.clear()
+        ha.simulator.fault(path, kind, **options)
+        ha.account.receive(ANNA, f"{index}")
+        for direction in directions:
+            ha.account.add_call(direction, f"+3630{index:07}")
+        await ha.poll()
+        ha.simulator.faults.waiting.clear()
+        assert len(ha.texts) == index + 1, (kind, options)
+        fired = {event.data["direction"] for event in ha.calls}
+        assert fired == {*directions} - {path.split("/")[2]}, (kind, options)
+        assert ha.coordinator.last_update_success
+        # The next poll that asks for calls brings the rest.
+        freezer.tick(timedelta(minutes=10))
+        await ha.poll()
+        assert sorted(event.data["direction"] for event in ha.calls) == sorted(directions)
+    assert not list(ha.entry.async_get_active_flows(ha.hass, {SOURCE_REAUTH}))
     assert loud(caplog) == []
 
 
-# Calls by the webhook, or by the poll
-
-
-async def test_calls_are_polled_less_while_the_webhook_brings_them(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    full_minute: None,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    hass_client_no_auth: ClientSessionGenerator,
-    calls: Events,
+@pytest.mark.parametrize("refusal_format", ["status", "result"])
+async def test_a_refused_key_is_noticed_by_the_phones_and_asked_for(
+    ha: Installation, freezer: FrozenDateTimeFactory, refusal_format: Any
 ) -> None:
-    async def asked_in_an_hour() -> int:
-        asked = await requests_of(home, freezer, simulator, timedelta(hours=1), timedelta(minutes=5))
-        return asked.get(MISSED, 0)
+    """The list of messages of an unknown key is empty, and no error."""
+    ha.account.state, ha.account.refusal_format = "unknown", refusal_format
+    await ha.pass_time(freezer, minutes=2)
+    assert ha.coordinator.last_update_success
+    await ha.pass_time(freezer, minutes=15)
+    (flow,) = ha.entry.async_get_active_flows(ha.hass, {SOURCE_REAUTH})
+    assert ha.entry.state is ConfigEntryState.LOADED
+    # Nothing is asked for until then.
+    ha.simulator.requests.clear()
+    await ha.pass_time(freezer, minutes=30)
+    assert not ha.coordinator.last_update_success
+    assert ha.simulator.requests == []
+    ha.account.receive(ANNA, "hi")
+    ha.account.state = "good"
+    await ha.hass.config_entries.flow.async_configure(flow["flow_id"], {"api_key": KEY})
+    await settle(ha.hass)
+    assert ha.coordinator.last_update_success
+    assert ha.texts == ["hi"]
 
-    await prove(home, account, simulator, service_account, hass_client_no_auth)
-    await refresh(home, account)
-    assert await asked_in_an_hour() == 4
-    await bring_call(simulator, service_account)
-    assert await asked_in_an_hour() <= 1
-    assert await asked_in_an_hour() == 1
-    # It is remembered.
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    assert await asked_in_an_hour() == 1
-    # One that V2 did not bring.
-    service_account.add_call("incoming", ANNA)
-    await pass_time(home, freezer, hours=1)
-    assert len(calls) == 2
-    assert await asked_in_an_hour() == 4
-    await bring_call(simulator, service_account)
-    await asked_in_an_hour()
-    assert await asked_in_an_hour() == 1
-    assert len(calls) == 3
-    # Messages by the webhook say nothing of calls.
-    row = service_account.receive(ANNA, "hi")
-    assert await simulator.deliver_v2(service_account, "sms.received", sms_data(row)) == 202
-    assert await asked_in_an_hour() == 1
-    # At a new address nothing is proved.
-    await home.config.async_update(external_url="https://new.example.net")
-    await settle(home)
-    await refresh(home, account)
-    assert await asked_in_an_hour() == 6
+
+async def test_a_subscription_that_ended_is_reported_for_as_long_as_it_is_so(
+    ha: Installation, freezer: FrozenDateTimeFactory
+) -> None:
+    issue = (DOMAIN, f"subscription_expired_{ha.entry.entry_id}")
+    ha.account.state = "expired"
+    for _ in range(20):
+        await ha.pass_time(freezer, minutes=1.1)
+        assert not ha.coordinator.last_update_success
+    assert ir.async_get(ha.hass).async_get_issue(*issue)
+    ha.account.state = "good"
+    await ha.pass_time(freezer, minutes=1.1)
+    assert not ir.async_get(ha.hass).async_get_issue(*issue)
+
+
+async def test_unavailable_and_back_is_logged_once_each(
+    ha: Installation, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    ha.account.receive(ANNA, "hi")
+    ha.account.add_call("missed", ANNA)
+    ha.account.phones.clear()
+    for _ in range(30):
+        await ha.pass_time(freezer, minutes=5)
+    assert loud(caplog) == []
+    for _ in range(2):
+        ha.simulator.fault("*", "status", status=500, count=999)
+        for _ in range(20):
+            await ha.pass_time(freezer, minutes=1.1)
+        ha.simulator.faults.waiting.clear()
+        for _ in range(3):
+            await ha.pass_time(freezer, minutes=1.1)
+    lines = [("ERROR", "Error fetching SMSMobileAPI data"), ("INFO", "Fetching SMSMobileAPI data recovered")]
+    assert loud(caplog) == lines * 2

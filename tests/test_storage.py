@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 import errno
+from functools import partial
 import os
 from pathlib import Path
 import shutil
@@ -118,8 +119,9 @@ async def test_what_is_written_is_there_after_a_restart_and_nobody_else_can_read
     after = Part(hass)
     await after.database.open()
     assert await after.numbers() == [1]
-    assert await after.database.load(lambda connection: read_state(connection, "ledger"), {}) == {"begins": 7}
-    assert await after.database.load(lambda connection: read_state(connection, "other"), {}) == {}
+    nothing: dict[str, Any] = {}
+    assert await after.database.load(partial(read_state, name="ledger"), nothing) == {"begins": 7}
+    assert await after.database.load(partial(read_state, name="other"), nothing) == {}
     await after.database.close()
     assert after.told == part.told == []
 

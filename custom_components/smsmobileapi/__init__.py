@@ -29,6 +29,21 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
+    """Bring an account that an older version saved up to date; return whether this version can use it."""
+    if entry.version > 1:
+        return False
+    if entry.minor_version < 2:
+        # Version 0.1 had an option for how often to poll.
+        options = {
+            name: value
+            for name, value in entry.options.items()
+            if name not in {"poll_seconds", "poll_minutes"}
+        }
+        hass.config_entries.async_update_entry(entry, options=options, minor_version=2)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Set up an account."""
     # Before anything is logged; EntryUpdates does the same for a secret that is entered later.
@@ -43,10 +58,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
         asked_at = dt_util.utcnow()
         phones = await client.verify_credentials(zone=dt_util.get_default_time_zone())
     except SmsMobileApiError as err:
-        account.issues.note(err)
+        account.issues.check_subscription(err)
         raise for_entry(err, ConfigEntryNotReady) from None
     account.coordinator.update_phones(phones, asked_at)
-    # First, as the devices of contacts and phones refer to it.
+    # Before the platforms, as the devices of contacts and phones refer to it.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
     # Before the platforms read the contacts, so that none is missed which is added meanwhile.
     EntryUpdates(hass, entry, account)
@@ -72,7 +87,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, device: dr.DeviceEntry
 ) -> bool:
-    """Allow to delete the device of a phone that the service no longer lists, and no other device."""
+    """Return whether a device may be deleted: only that of a phone that the service no longer lists, which is forgotten."""
     sid = sid_of(entry, device)
     if sid is None or entry.state is not ConfigEntryState.LOADED:
         return False

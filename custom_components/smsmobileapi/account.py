@@ -78,11 +78,11 @@ class Account:
         )
 
     async def load(self, hass: HomeAssistant) -> None:
-        """Read what was handled and sent before, and let the webhook accept what comes; the inbox holds it.
+        """Read what was handled and sent before, and let the webhook accept requests; the inbox holds what they bring.
 
         An account that is new here takes its history from the config entry.
         """
-        # Also where the rest of the set-up fails; what is added last ends first.
+        # Closed also where the rest of the set-up fails. It is added first, so it is called last.
         self.entry.async_on_unload(self.database.close)
         # Home Assistant answers 200 for a webhook that is not there, so it has to be there before all else.
         self.webhook.refuse()
@@ -98,7 +98,7 @@ class Account:
             await self._remove_history(hass)
 
     async def _remove_history(self, hass: HomeAssistant) -> None:
-        """Take the history out of the config entry, as soon as the database has it."""
+        """Remove the history from the config entry, if the database has it on disk."""
         try:
             await self.database.flush()
         except StorageError:
@@ -107,7 +107,7 @@ class Account:
         hass.config_entries.async_update_entry(self.entry, data=data)
 
     async def start(self, hass: HomeAssistant) -> None:
-        """Let messages pass; what arrives before Home Assistant has started is held."""
+        """Start to send, receive and poll; what arrives before Home Assistant has started is held until then."""
         self.rate_limiter.start()
         self.reports.start()
         self.outbox.start()
@@ -129,16 +129,16 @@ class Account:
         self.entry.async_on_unload(async_at_started(hass, started))
 
     async def stop(self) -> None:
-        """Finish what is being sent, and save what was handled."""
+        """Wait for what is being sent, stop all timers and close the database."""
         await self.outbox.stop()
         self.rate_limiter.stop()
         self.reports.stop()
         await self.database.close()
-        self.issues.clear_all(but_ignored=True)
+        self.issues.clear_all(keep_ignored=True)
 
 
 async def async_remove_account(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> None:
-    """Leave nothing of an account behind."""
+    """Remove the files, the webhook and the issues of an account that is removed."""
     await async_remove_files(hass, entry.entry_id)
     await async_delete_webhook(hass, entry.data[CONF_WEBHOOK_ID])
-    Issues(hass, entry).clear_all(but_ignored=False)
+    Issues(hass, entry).clear_all(keep_ignored=False)

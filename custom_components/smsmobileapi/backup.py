@@ -1,4 +1,4 @@
-"""Backups: a copy of each account's database is whole, also while messages come and go."""
+"""Backups: the copy of an account's database is consistent, also while messages are sent and received."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from .storage import BACKUP_RUNS
 
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
-    """Leave the files as they are while they are copied, also those of accounts that are set up meanwhile."""
+    """Keep the files unchanged while they are copied, also those of accounts that are set up meanwhile."""
     await _set_backup(hass, is_running=True)
 
 
 async def async_post_backup(hass: HomeAssistant) -> None:
-    """Change the files again."""
+    """Allow the files to be changed again."""
     await _set_backup(hass, is_running=False)
 
 

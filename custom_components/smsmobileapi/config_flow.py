@@ -1,4 +1,4 @@
-"""Home Assistant looks for the dialogs here; they are in `flows`."""
+"""Where Home Assistant looks for the config flow, which is in `flows`."""
 
 from .flows.account import SmsMobileApiConfigFlow
 

@@ -61,10 +61,10 @@ class Contacts:
         self._follow_entry()
         return iter(self._by_id.values())
 
-    def by_id(self, contact_id: str) -> Contact | None:
-        """Return the contact with the id of its subentry."""
+    def by_id(self, contact_id: str) -> Contact:
+        """Return the contact with the id of its subentry. Raises KeyError."""
         self._follow_entry()
-        return self._by_id.get(contact_id)
+        return self._by_id[contact_id]
 
     def by_number(self, number: str) -> Contact | None:
         """Return the contact with the number, which has to be normalised."""

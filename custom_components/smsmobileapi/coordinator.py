@@ -39,7 +39,7 @@ PHONES_EVERY: Final = timedelta(minutes=15)
 # Calls reach the service with up to ten minutes' delay (D).
 CALLS_ALONE: Final = timedelta(minutes=10)
 CALLS_BESIDE_WEBHOOK: Final = timedelta(hours=1)
-# A poll does not begin at exactly the time that was set after the last one.
+# The time between two polls varies a little: what is due within this time is done at once.
 EARLY: Final = timedelta(seconds=5)
 CALLS_AT_ONCE: Final = 50
 MOST_PAGES: Final = 20
@@ -94,12 +94,12 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
             messages, listed = await self._new_messages(zone, LONG_OVERLAP if is_long else SHORT_OVERLAP)
         except SmsMobileApiError as err:
-            self._issues.note(err)
+            self._issues.check_subscription(err)
             failure = for_entry(err, UpdateFailed)
             if isinstance(failure, UpdateFailed) and isinstance(err, RateLimited):
                 failure.retry_after = err.retry_after
             raise failure from None
-        self._issues.note(None)
+        self._issues.check_subscription(None)
         self.last_success = dt_util.utcnow()
         if self._inbox.state is InboxState.CLOSED:
             return
@@ -130,7 +130,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
 
         def is_seen(row: Mapping[str, Any]) -> bool:
             try:
-                fingerprint = hash(tuple(row.items()))
+                fingerprint = hash(tuple(row.values()))
             except TypeError:
                 return False
             listed.add(fingerprint)
@@ -150,7 +150,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             return None
 
     async def _poll_calls(self, zone: tzinfo) -> None:
-        """Pass the calls that the webhook did not bring to the inbox; that they can't be listed is no error of the poll."""
+        """Pass the calls that the webhook did not bring to the inbox. A list that can't be read does not make the poll fail."""
         calls: list[Call] = []
         for direction in Direction:
             try:
@@ -172,7 +172,7 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             )
             if page == 0:
                 untimed = self._ledger.newly_listed(direction, calls)
-                # Where the webhook brings calls, nothing would tell them from those.
+                # Where the webhook brings calls, it has brought these, too, and without a time they match none of its calls.
                 new += [] if self._webhook.brings_calls else untimed
             unknown = [call for call in calls if is_timed(call) and not self._inbox.knows(call)]
             new += unknown
@@ -182,5 +182,5 @@ class PollCoordinator(DataUpdateCoordinator[None]):
 
 
 def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:
-    # A clock that was put back must not put it off.
+    # abs(): where the clock was put back, it is due, too.
     return last is None or abs(now - last) >= every - EARLY

@@ -17,7 +17,7 @@ create table sends (id integer primary key, time real not null);
 create table messages (message_id text primary key, data text not null);
 create table state (name text primary key, value text);
 """
-# Of each table, what empties it.
+# The statement that empties each table.
 CLEAR: Final = {
     "handled": "delete from handled",
     "journal": "delete from journal",
@@ -25,19 +25,19 @@ CLEAR: Final = {
     "messages": "delete from messages",
     "state": "delete from state",
 }
-# Of a file that is no database, or a damaged one.
+# SQLite's errors for a file that is damaged or no database.
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 # An SQL statement, and the values of each row that it is carried out for.
 type Statement = tuple[str, list[tuple[Any, ...]]]
 
 
-class NotOurs(Exception):
-    """The file is damaged, of a newer version or no file at all."""
+class UnusableFile(Exception):
+    """The file is damaged, of a newer version, not a database of ours, or a directory."""
 
 
 def write_rows(connection: sqlite3.Connection, statements: list[Statement], *, durable: bool) -> None:
-    """Write all or nothing. Raises sqlite3.Error."""
+    """Write all rows or none; `durable` ones survive a power cut. Raises sqlite3.Error."""
     connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
     connection.execute("begin immediate")
     try:
@@ -51,50 +51,50 @@ def write_rows(connection: sqlite3.Connection, statements: list[Statement], *, d
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file or make it. Raises NotOurs, sqlite3.Error and OSError."""
+    """Open the file or make it. Raises UnusableFile, sqlite3.Error and OSError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite's own files beside it get the same permissions.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except (IsADirectoryError, PermissionError) as err:
-        raise NotOurs(type(err).__name__) from None
+        raise UnusableFile(type(err).__name__) from None
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        # A file that is not ours stays as it is.
+        # First, as the next line changes the file.
         _check(connection)
         connection.execute("pragma journal_mode=wal")
     except sqlite3.DatabaseError as err:
         connection.close()
         code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _BROKEN:
-            raise NotOurs(type(err).__name__) from None
+            raise UnusableFile(type(err).__name__) from None
         raise
-    except NotOurs:
+    except UnusableFile:
         connection.close()
         raise
     return connection
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file, and find out whether those of an old one are ours and whole."""
+    """Make the tables of a new file; check version, content and tables of an old one. Raises UnusableFile and sqlite3.Error."""
     (version,) = connection.execute("pragma user_version").fetchone()
     if version > VERSION:
-        raise NotOurs(f"version {version}")
+        raise UnusableFile(f"version {version}")
     if connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
-        raise NotOurs("damaged")
+        raise UnusableFile("damaged")
     if version == 0:
         connection.executescript(f"begin immediate; {SCHEMA} pragma user_version={VERSION}; commit;")
     tables = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
     if not tables.issuperset(CLEAR):
-        raise NotOurs("tables are missing")
+        raise UnusableFile("tables are missing")
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection | None:
-    """Open what can be read of a file that can't be written, None where nothing can be."""
+    """Open a file that can't be written, to read only; return None where it can't be read either."""
     modes = ["mode=ro"]
     log = path.with_name(f"{path.name}-wal")
     if not (log.exists() and log.stat().st_size):
-        # Where SQLite can't make its files beside it; what is in its log would not be read in this way.
+        # For a folder in which SQLite can't make its own files. In this mode it does not read its log, which has to be empty.
         modes.append("mode=ro&immutable=1")
     for mode in modes:
         try:

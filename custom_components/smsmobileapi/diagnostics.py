@@ -1,4 +1,4 @@
-"""Diagnostics: what helps to find a fault, and nothing else. No key, address, number, name or text."""
+"""Diagnostics: what helps to find a fault, without any key, address, number, name or text."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .phones import sid_of
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry
 ) -> dict[str, Any]:
-    """Return an account's diagnostics, each value named here."""
+    """Return an account's diagnostics. Each value is listed here; nothing is copied whole and redacted."""
     account = entry.runtime_data
     coordinator = account.coordinator
     inbox, outbox, webhook = account.inbox, account.outbox, account.webhook
@@ -58,7 +58,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: SmsMobileApiConfigEntry, device: dr.DeviceEntry
 ) -> dict[str, Any]:
-    """Return what is known of a phone or a contact; for the account's device, all of it."""
+    """Return the diagnostics of a phone or a contact, those of the whole account for the account's device."""
     account = entry.runtime_data
     sid = sid_of(entry, device)
     if sid and (phone := account.phones.get(sid)):

@@ -16,7 +16,6 @@ from .api import Phone
 from .const import DOMAIN, MANUFACTURER, signal_contacts
 from .contacts import Contact
 from .coordinator import PollCoordinator
-from .errors import invalid
 from .phones import device_name, phone_identifier
 
 
@@ -104,9 +103,9 @@ def async_add_for_phones(
 
 
 def _new(known: set[str], ids: Iterable[str]) -> list[str]:
-    """Return the ids that are not in `known`, which then has these ids and no others.
+    """Return the ids that are not in `known`, and replace its content by `ids`.
 
-    An id that disappears and comes back is new again.
+    So an id that disappears and comes back is new again.
     """
     ids = list(ids)
     new = [each for each in ids if each not in known]
@@ -146,10 +145,8 @@ class ContactEntity(MessageEntity):
 
     @property
     def _contact(self) -> Contact:
-        """Return the contact. Raises ServiceValidationError if it was removed."""
-        if contact := self._entry.runtime_data.contacts.by_id(self._contact_id):
-            return contact
-        raise invalid("unknown_contact", recipient=self._contact_id)
+        """Return the contact. It exists as long as the entity does: Home Assistant removes both at once."""
+        return self._entry.runtime_data.contacts.by_id(self._contact_id)
 
     @property
     @override

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -11,7 +11,6 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from .account import Account, SmsMobileApiConfigEntry
 from .const import DOMAIN, signal_contacts
 from .log_filter import async_redact
-from .repairs import Issue
 
 RELOAD_AFTER: Final = 1.0  # seconds without another change
 
@@ -42,18 +41,20 @@ class EntryUpdates:
         if self._reload:
             self._reload.cancel()
         if entry.data != self._data:
-            # It ends with the entry, so an unloaded account is not loaded again.
+            # Home Assistant cancels it when the entry is unloaded.
             self._reload = entry.async_create_background_task(
                 hass, self._reload_later(), f"{entry.title} reload after a change"
             )
 
     async def _reload_later(self) -> None:
         await asyncio.sleep(RELOAD_AFTER)
-        self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
+        # The task is cancelled only when the unloading is over, and a reload would then load the account again.
+        if self._entry.state is not ConfigEntryState.UNLOAD_IN_PROGRESS:
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     @callback
     def _update_secret(self) -> None:
-        """Keep a new signing secret out of the log, and take back what was reported about the one before."""
+        """Keep a new signing secret out of the log, and remove the issues about the one before."""
         secret = self._account.options.signing_secret
         if secret == self._secret:
             return
@@ -61,8 +62,7 @@ class EntryUpdates:
         if secret:
             # The one before is redacted, too, until the account is unloaded.
             self._entry.async_on_unload(async_redact(secret))
-        self._account.issues.clear(Issue.SECRET_MISSING)
-        self._account.issues.clear(Issue.UNSIGNED)
+        self._account.issues.secret_changed()
 
     @callback
     def _rename_devices(self) -> None:

@@ -1,4 +1,4 @@
-"""Errors in the user's language. The one place where the service's become Home Assistant's."""
+"""Errors in the user's language. The service's errors become Home Assistant's here and nowhere else."""
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -9,21 +9,21 @@ from .const import DOMAIN
 
 
 def invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the error for an argument that is not right."""
+    """Return the error for a wrong argument of an action."""
     return ServiceValidationError(
         translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
     )
 
 
 def failed(key: str, **placeholders: str) -> HomeAssistantError:
-    """Return the error for something that did not work out."""
+    """Return the error for an action that failed."""
     return HomeAssistantError(
         translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
     )
 
 
 def translated[ErrorT: HomeAssistantError](err: SmsMobileApiError, error_type: type[ErrorT]) -> ErrorT:
-    """Return the service's error as one of Home Assistant's; its sentence says what to do."""
+    """Return the service's error as an error of Home Assistant's, with a translated message."""
     return error_type(
         translation_domain=DOMAIN,
         translation_key=err.code,
@@ -34,14 +34,14 @@ def translated[ErrorT: HomeAssistantError](err: SmsMobileApiError, error_type: t
 def for_entry[ErrorT: HomeAssistantError](
     err: SmsMobileApiError, otherwise: type[ErrorT]
 ) -> ErrorT | ConfigEntryAuthFailed:
-    """Return what makes Home Assistant ask for another key where that is what is needed, else `otherwise`."""
+    """Return ConfigEntryAuthFailed, which starts a reauthentication, for refused credentials, and `otherwise` for the rest."""
     if isinstance(err, InvalidCredentials):
         return translated(err, ConfigEntryAuthFailed)
     return translated(err, otherwise)
 
 
 def for_action(hass: HomeAssistant, entry: ConfigEntry, err: SmsMobileApiError) -> HomeAssistantError:
-    """Return the service's error as an action's; have Home Assistant ask for other credentials where they are refused."""
+    """Return the service's error as an action's error; start a reauthentication where the credentials were refused."""
     if isinstance(err, InvalidCredentials):
         entry.async_start_reauth(hass)
     return translated(err, HomeAssistantError)

@@ -96,7 +96,7 @@ class SignalEvent(EventEntity):
     @callback
     def _signalled(self, content: Any) -> None:
         event_type, attributes = self.entity_description.event_fn(content)
-        # A report may have other statuses than an event is made for.
+        # Reports have more statuses than the entity has event types.
         if event_type in self.event_types:
             self._trigger_event(event_type, attributes)
             self.async_write_ha_state()

@@ -28,15 +28,15 @@ def async_redact(*secrets: str) -> CALLBACK_TYPE:
     A secret that several calls have given is redacted until all of them have ended. Blanks around a secret are not
     part of it, and one with fewer than four characters is ignored.
     """
-    user = object()
-    _FILTER.in_use[user] = {secret.strip() for secret in secrets if len(secret.strip()) >= SHORTEST}
+    call = object()
+    _FILTER.in_use[call] = {secret.strip() for secret in secrets if len(secret.strip()) >= SHORTEST}
     _FILTER.update_pattern()
     for handler in logging.root.handlers:
         handler.addFilter(_FILTER)  # does nothing if the handler has it already
 
     @callback
     def end() -> None:
-        if _FILTER.in_use.pop(user, None):
+        if _FILTER.in_use.pop(call, None):
             _FILTER.update_pattern()
 
     return end

@@ -1,4 +1,4 @@
-"""Options: what the user chose for an account, as it is when asked, and what counts where nothing was chosen."""
+"""Options: what the user chose for an account, and the defaults. Each one is read from the config entry when it is used."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -11,8 +11,6 @@ from .const import (
     CONF_MESSAGES_PER_MINUTE,
     CONF_OFFLINE_HOURS,
     CONF_PHONE,
-    CONF_POLL_MINUTES,
-    CONF_POLL_SECONDS,
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
@@ -21,8 +19,6 @@ from .const import (
 DEFAULTS: Final = {
     CONF_MESSAGES_PER_MINUTE: 20,
     CONF_MESSAGES_PER_DAY: 200,
-    CONF_POLL_SECONDS: 60,
-    CONF_POLL_MINUTES: 15,
     CONF_OFFLINE_HOURS: 6,
 }
 
@@ -36,28 +32,18 @@ class Options:
 
     @property
     def signing_secret(self) -> str | None:
-        """Return the secret with which the service signs webhooks V2; None: no signature is asked for."""
+        """Return the secret that the service signs webhooks V2 with; None: signatures are not checked."""
         return self._entry.options.get(CONF_SIGNING_SECRET)
 
     @property
     def messages_per_minute(self) -> int:
-        """Return how many messages may leave in a minute."""
+        """Return how many messages may be sent in a minute."""
         return self._number(CONF_MESSAGES_PER_MINUTE)
 
     @property
     def messages_per_day(self) -> int:
-        """Return how many messages may leave in 24 hours."""
+        """Return how many messages may be sent in 24 hours."""
         return self._number(CONF_MESSAGES_PER_DAY)
-
-    @property
-    def poll_alone(self) -> timedelta:
-        """Return the time between two polls while nothing else brings messages."""
-        return timedelta(seconds=self._number(CONF_POLL_SECONDS))
-
-    @property
-    def poll_beside_webhook(self) -> timedelta:
-        """Return the time between two polls once the webhook brings messages."""
-        return timedelta(minutes=self._number(CONF_POLL_MINUTES))
 
     @property
     def phone(self) -> str | None:
@@ -72,13 +58,13 @@ class Options:
 
     @property
     def region(self) -> str | None:
-        """Return the country (ISO 3166) of national numbers: the phones', else the home's."""
+        """Return the country (ISO 3166) of numbers without a country code: the chosen one, else Home Assistant's."""
         region: str | None = self._entry.options.get(CONF_REGION)
         return region or self._hass.config.country
 
     @property
     def offline_after(self) -> timedelta | None:
-        """Return how long a phone may be offline before the user hears of it; None: for ever."""
+        """Return how long a phone may be offline before a repair issue is created; None: none is ever created."""
         hours = self._number(CONF_OFFLINE_HOURS)
         return timedelta(hours=hours) if hours else None
 

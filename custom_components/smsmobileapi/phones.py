@@ -48,9 +48,9 @@ def device_name(phone: Phone) -> str:
 
 @callback
 def async_forget_phones(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Remove the devices of all phones of an account, and what is reported about them.
+    """Remove the devices and the issues of all phones of an entry whose credentials are now those of another account.
 
-    For an account whose credentials are now those of another account. If it is loaded, it has to be reloaded.
+    If the entry is loaded, it has to be reloaded.
     """
     registry, issues = dr.async_get(hass), Issues(hass, entry)
     for sid, device in devices_of(hass, entry).items():
@@ -136,7 +136,7 @@ class Phones:
     def forget(self, sid: str) -> None:
         """Forget a phone whose device the user deletes."""
         self._phones.pop(sid, None)
-        self._back_online(sid)
+        self._clear_offline(sid)
 
     @callback
     def update_issues(self) -> None:
@@ -144,7 +144,7 @@ class Phones:
         now, longest = dt_util.utcnow(), self._options.offline_after
         for phone in self:
             if phone.is_online is not False:
-                self._back_online(phone.sid)
+                self._clear_offline(phone.sid)
                 continue
             since = self._offline_since.setdefault(phone.sid, min(phone.last_seen or now, now))
             if longest is not None and now - since >= longest:
@@ -159,7 +159,7 @@ class Phones:
             elif phone.sid in self._reported:
                 self._clear_issue(phone.sid)
 
-    def _back_online(self, sid: str) -> None:
+    def _clear_offline(self, sid: str) -> None:
         self._offline_since.pop(sid, None)
         self._clear_issue(sid)
 

@@ -1,10 +1,10 @@
-"""Repairs: what the user has to know about an account or can put right, and the dialogs for it."""
+"""Repairs: the issues of an account that the user is shown, and the dialogs that fix them."""
 
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
@@ -28,7 +28,10 @@ class Issue(StrEnum):
     WEBHOOK_MISSES = "webhook_misses"
 
 
-_FIXABLE: Final = {Issue.SECRET_MISSING, Issue.WEBHOOK_MISSES}
+_FIXABLE: Final = {Issue.SECRET_MISSING, Issue.STORAGE_KEPT_ASIDE, Issue.WEBHOOK_MISSES}
+_ERRORS: Final = {Issue.STORAGE_NOT_WRITTEN}
+# Nothing creates it a second time, so it stays until the user has read it.
+_PERSISTENT: Final = {Issue.STORAGE_KEPT_ASIDE}
 _SECRET_SCHEMA: Final = vol.Schema(
     {
         vol.Required(CONF_SIGNING_SECRET): TextSelector(
@@ -39,9 +42,9 @@ _SECRET_SCHEMA: Final = vol.Schema(
 
 
 class Issues:
-    """The repair issues of one account. Each is there once, and gone when what it says is.
+    """The repair issues of one account.
 
-    `about` tells apart those of which there may be several: it is a phone's SID.
+    Of each there is one at a time; of one with `about`, a phone's SID, there is one for each phone.
     """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
@@ -50,14 +53,15 @@ class Issues:
 
     @callback
     def create(self, issue: Issue, key: str | None = None, *, about: str = "", **placeholders: str) -> None:
-        """Show an issue; `key` is that of its text where there is more than one."""
+        """Show an issue; `key` is the translation key of one that has several texts."""
         ir.async_create_issue(
             self._hass,
             DOMAIN,
             self._id(issue, about),
             data={"entry_id": self._entry.entry_id},
             is_fixable=issue in _FIXABLE,
-            severity=ir.IssueSeverity.WARNING,
+            is_persistent=issue in _PERSISTENT,
+            severity=ir.IssueSeverity.ERROR if issue in _ERRORS else ir.IssueSeverity.WARNING,
             translation_key=key or issue.value,
             translation_placeholders={
                 "account": self._entry.title,
@@ -68,21 +72,30 @@ class Issues:
 
     @callback
     def clear(self, issue: Issue, about: str = "") -> None:
-        """Take an issue away."""
+        """Remove an issue."""
         ir.async_delete_issue(self._hass, DOMAIN, self._id(issue, about))
 
     @callback
-    def clear_all(self, *, but_ignored: bool) -> None:
-        """Take all issues away, but perhaps those that the user ignores: these would come back."""
+    def clear_all(self, *, keep_ignored: bool) -> None:
+        """Remove all issues, with `keep_ignored` except those that the user ignores or has yet to read.
+
+        If an ignored issue was removed, it would be shown again when it is created the next time.
+        """
         prefixes = tuple(self._id(issue) for issue in Issue)
         for (domain, issue_id), issue in list(ir.async_get(self._hass).issues.items()):
             is_ours = domain == DOMAIN and issue_id.startswith(prefixes)
-            if is_ours and not (but_ignored and issue.dismissed_version):
+            if is_ours and not (keep_ignored and (issue.dismissed_version or issue.is_persistent)):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
 
     @callback
-    def note(self, err: SmsMobileApiError | None) -> None:
-        """Tell from how a request ended whether the subscription is over."""
+    def secret_changed(self) -> None:
+        """Remove the issues about the former signing secret, and the one about a missing secret."""
+        self.clear(Issue.UNSIGNED)
+        self.clear(Issue.SECRET_MISSING)
+
+    @callback
+    def check_subscription(self, err: SmsMobileApiError | None) -> None:
+        """Show or remove the issue of an expired subscription, after a request that failed with `err` or succeeded."""
         if isinstance(err, SubscriptionExpired):
             self.create(Issue.SUBSCRIPTION_EXPIRED)
         elif err is None:
@@ -93,17 +106,19 @@ class Issues:
 
 
 class _AddressFlow(RepairsFlow):
-    """Shows the address that the service's dashboard should have."""
+    """Shows the webhook's address, which should be in the service's dashboard."""
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Begin; what comes in here is not the user's."""
+        """Start; this input does not come from the user."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Show it."""
+        """Show the address."""
         if user_input is not None:
             return self.async_create_entry(data={})
         entry = _entry_of(self.hass, self.data)
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded", description_placeholders={"account": entry.title})
         return self.async_show_form(
             step_id="confirm",
             data_schema=vol.Schema({}),
@@ -119,17 +134,18 @@ class _SecretFlow(RepairsFlow):
     """Asks for the signing secret."""
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Begin; what comes in here is not the user's."""
+        """Start; this input does not come from the user."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Take the secret up into the account's options."""
+        """Ask for the secret and save it in the account's options."""
         entry = _entry_of(self.hass, self.data)
         errors = {}
         if user_input is not None:
             if secret := user_input[CONF_SIGNING_SECRET].strip():
                 options = {**entry.options, CONF_SIGNING_SECRET: secret}
                 self.hass.config_entries.async_update_entry(entry, options=options)
+                Issues(self.hass, entry).secret_changed()
                 return self.async_create_entry(data={})
             errors[CONF_SIGNING_SECRET] = "secret_empty"
         return self.async_show_form(
@@ -150,4 +166,6 @@ async def async_create_fix_flow(
     """Return the dialog for an issue."""
     if issue_id.startswith(Issue.WEBHOOK_MISSES):
         return _AddressFlow()
-    return _SecretFlow()
+    if issue_id.startswith(Issue.SECRET_MISSING):
+        return _SecretFlow()
+    return ConfirmRepairFlow()

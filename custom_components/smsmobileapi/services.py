@@ -1,6 +1,7 @@
-"""Actions, with response data."""
+"""The actions, each with response data."""
 
-from collections.abc import Awaitable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -15,7 +16,7 @@ from .api import Channel, SmsMobileApiError
 from .const import CONF_CHANNEL, CONF_PHONE, CONF_SIM, DOMAIN
 from .contacts import Route
 from .errors import for_action, invalid
-from .message_log import MessageFilter, async_messages
+from .message_log import MessageFilter, async_find_messages
 from .outbound.models import OutboundMessage
 from .outbound.recipients import SendOptions
 from .outbound.segments import count_segments
@@ -39,18 +40,18 @@ ATTR_TO: Final = "to"
 ATTR_URGENT: Final = "urgent"
 ATTR_WAIT_FOR_REPORT: Final = "wait_for_report"
 DEFAULT_LIMIT: Final = 50
-HIGHEST_LIMIT: Final = 1000
+MAX_LIMIT: Final = 1000
 
 
 def _recipient(value: Any) -> str | int:
-    """Take a name, a number, or a number that a template has made an integer of."""
+    """Validate a name or a number; a template makes an integer of a number."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise vol.Invalid("a recipient is a phone number or the name of a contact")
     return value
 
 
 def _time(value: Any) -> datetime:
-    """Take a time; one without a zone is in Home Assistant's."""
+    """Validate a time and return it in UTC; one without a zone is in Home Assistant's."""
     time: datetime = cv.datetime(value)
     try:
         return dt_util.as_utc(time)
@@ -91,7 +92,7 @@ GET_MESSAGES_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_TEXT): cv.string,
         vol.Optional(ATTR_FAILED_ONLY, default=False): cv.boolean,
         vol.Optional(ATTR_LIMIT, default=DEFAULT_LIMIT): vol.All(
-            vol.Coerce(int), vol.Range(min=1, max=HIGHEST_LIMIT)
+            vol.Coerce(int), vol.Range(min=1, max=MAX_LIMIT)
         ),
         **_ACCOUNT,
     }
@@ -103,20 +104,20 @@ CHECK_WHATSAPP_SCHEMA: Final = vol.Schema({**_RECIPIENTS, **_ACCOUNT})
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    for name, action, schema, response in (
+    for name, handler, schema, response in (
         ("check_whatsapp", _check_whatsapp, CHECK_WHATSAPP_SCHEMA, SupportsResponse.ONLY),
         ("delete_message", _delete_message, DELETE_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
         ("get_messages", _get_messages, GET_MESSAGES_SCHEMA, SupportsResponse.ONLY),
         ("resend_message", _resend_message, RESEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
         ("send_message", _send_message, SEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
     ):
-        hass.services.async_register(DOMAIN, name, action, schema, supports_response=response)
+        hass.services.async_register(DOMAIN, name, handler, schema, supports_response=response)
 
 
 async def _send_message(call: ServiceCall) -> ServiceResponse:
-    """Send a message to one or many; answer with what became of it for each."""
+    """Send a message; answer with what was sent to each recipient."""
     data = call.data
-    wish = SendOptions(
+    options = SendOptions(
         context=call.context,
         is_urgent=data[ATTR_URGENT],
         report_within=data.get(ATTR_WAIT_FOR_REPORT),
@@ -129,11 +130,11 @@ async def _send_message(call: ServiceCall) -> ServiceResponse:
         encrypt=data[ATTR_ENCRYPT],
     )
     text = data[ATTR_MESSAGE]
-    sent = await _account(call).outbox.send(data[ATTR_RECIPIENTS], text, wish)
-    return {"recipients": [{**message.as_response(), **_cost(message, text)} for message in sent]}
+    sent = await _account(call).outbox.send(data[ATTR_RECIPIENTS], text, options)
+    return {"recipients": [{**message.as_response(), **_parts(message, text)} for message in sent]}
 
 
-def _cost(message: OutboundMessage, text: str) -> dict[str, Any]:
+def _parts(message: OutboundMessage, text: str) -> dict[str, Any]:
     """Return how many SMS the text takes and why; a WhatsApp message is always one."""
     if message.channel is Channel.WHATSAPP:
         return {"parts": 1, "alphabet": None, "alphabet_forced_by": None}
@@ -146,18 +147,18 @@ def _cost(message: OutboundMessage, text: str) -> dict[str, Any]:
 
 
 async def _resend_message(call: ServiceCall) -> ServiceResponse:
-    """Send a message again that has failed; answer with an id and a status."""
-    wish = SendOptions(context=call.context, report_within=call.data.get(ATTR_WAIT_FOR_REPORT))
+    """Send a failed message again; answer with its id and status."""
+    options = SendOptions(context=call.context, report_within=call.data.get(ATTR_WAIT_FOR_REPORT))
     outbox = _account(call).outbox
-    sent = await outbox.resend(call.data[ATTR_MESSAGE_ID], call.data.get(CONF_CHANNEL), wish)
+    sent = await outbox.resend(call.data[ATTR_MESSAGE_ID], call.data.get(CONF_CHANNEL), options)
     return sent.as_response()
 
 
 async def _get_messages(call: ServiceCall) -> ServiceResponse:
-    """Answer with messages that were received and sent, newest first."""
+    """Answer with received and sent messages, newest first."""
     data, account = call.data, _account(call)
     recipients = account.outbox.recipients
-    wanted = MessageFilter(
+    message_filter = MessageFilter(
         sender=recipients.find_sender(data[ATTR_FROM]) if ATTR_FROM in data else None,
         recipient=recipients.find_number(data[ATTR_TO])[0] if ATTR_TO in data else None,
         since=data.get(ATTR_SINCE),
@@ -165,40 +166,45 @@ async def _get_messages(call: ServiceCall) -> ServiceResponse:
         is_failed=data[ATTR_FAILED_ONLY],
         limit=data[ATTR_LIMIT],
     )
-    messages = await _asked(call, async_messages(account, wanted))
+    with _service_errors(call):
+        messages = await async_find_messages(account, message_filter)
     return {"messages": cast(list[JsonValueType], messages)}
 
 
 async def _delete_message(call: ServiceCall) -> ServiceResponse:
-    """Take a message out of the service's log."""
-    message_id, client = call.data[ATTR_MESSAGE_ID], _account(call).client
-    if not await _asked(call, client.delete_message(message_id)):
+    """Delete a message from the service's log."""
+    message_id = call.data[ATTR_MESSAGE_ID]
+    with _service_errors(call):
+        is_deleted = await _account(call).client.delete_message(message_id)
+    if not is_deleted:
         raise invalid("message_not_found")
     return {"message_id": message_id}
 
 
 async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
-    """Answer with who has WhatsApp."""
+    """Answer with which recipients have WhatsApp."""
     outbox = _account(call).outbox
-    found = [outbox.recipients.find_number(wanted, Route.WHATSAPP) for wanted in call.data[ATTR_RECIPIENTS]]
+    found = [outbox.recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]]
     if not found:
         raise invalid("no_recipients")
-    return {
-        "recipients": [
-            {
-                "recipient": number,
-                "contact": contact.name if contact else None,
-                "has_whatsapp": await _asked(call, outbox.whatsapp_numbers.check(number)),
-            }
-            for number, contact in found
-        ]
-    }
+    with _service_errors(call):
+        return {
+            "recipients": [
+                {
+                    "recipient": number,
+                    "contact": contact.name if contact else None,
+                    "has_whatsapp": await outbox.whatsapp_numbers.check(number),
+                }
+                for number, contact in found
+            ]
+        }
 
 
-async def _asked[ResultT](call: ServiceCall, answer: Awaitable[ResultT]) -> ResultT:
-    """Return the service's answer. Raises HomeAssistantError; asks for other credentials where that is what is needed."""
+@contextmanager
+def _service_errors(call: ServiceCall) -> Iterator[None]:
+    """Raise the service's errors as Home Assistant's, and ask the user for other credentials where these are refused."""
     try:
-        return await answer
+        yield
     except SmsMobileApiError as err:
         raise for_action(call.hass, _entry(call), err) from None
 

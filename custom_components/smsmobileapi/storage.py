@@ -24,8 +24,8 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .database_file import (
     CLEAR,
-    NotOurs,
     Statement,
+    UnusableFile,
     connect,
     connect_in_memory,
     connect_read_only,
@@ -37,7 +37,7 @@ _LOGGER = logging.getLogger(__name__)
 
 WRITTEN_WITHIN: Final = 0.7  # seconds; with the writing itself it is less than one
 RETRY_SECONDS: Final = 10
-# Whether Home Assistant copies its files now.
+# Whether Home Assistant is copying its files for a backup.
 BACKUP_RUNS: Final = HassKey[bool](f"{DOMAIN}_backup_runs")
 
 
@@ -49,12 +49,12 @@ def state_statement(name: str, state: dict[str, Any]) -> Statement:
 def read_state(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
     """Return the values of a part; {} where there are none."""
     row = connection.execute("select value from state where name = ?", (name,)).fetchone()
-    state: dict[str, Any] = json.loads(row[0]) if row else {}
-    return state
+    state = json.loads(row[0]) if row else {}
+    return state if isinstance(state, dict) else {}
 
 
 class StorageError(Exception):
-    """What was to be on disk now is not; it waits in memory and is written later."""
+    """The rows could not be written to the disk; they stay in memory and are written later."""
 
 
 class StorageFault(StrEnum):
@@ -65,7 +65,7 @@ class StorageFault(StrEnum):
 
 
 class Database:
-    """The database of one account. No method but `flush` raises; `on_fault` and `on_recovery` are told of faults."""
+    """The database of one account. No method but `flush` raises; `on_fault` and `on_recovery` are called with the fault."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Database:
         self._stop_listening: CALLBACK_TYPE | None = None
 
     def add_snapshot(self, snapshot: Callable[[], list[Statement]]) -> None:
-        """Have `snapshot` return the statements that write all rows of a part into empty tables, after a fault."""
+        """Register the function that returns the statements which write all rows of a part into empty tables, after a fault."""
         self._snapshots.append(snapshot)
 
     async def open(self) -> None:
@@ -107,7 +107,7 @@ class Database:
             self._failed(fault)
 
     async def load[ResultT](self, read: Callable[[sqlite3.Connection], ResultT], default: ResultT) -> ResultT:
-        """Return what `read` makes of the database in the executor, `default` where it can't be read."""
+        """Run `read` in the executor and return its result; return `default` where the database can't be read."""
 
         def run() -> ResultT:
             with self._thread_lock:
@@ -121,7 +121,7 @@ class Database:
 
     @callback
     def loaded(self) -> None:
-        """Allow the file to be written anew: from now on all of its rows are in memory."""
+        """Allow the file to be written anew: all of its rows are in memory now."""
         self._is_loaded = True
 
     async def import_rows(self, statements: list[Statement]) -> bool:
@@ -173,9 +173,9 @@ class Database:
         await self.close()
 
     async def backup_changed(self) -> None:
-        """Begin to leave the file itself as it is, so that a copy is whole, or end it: see BACKUP_RUNS.
+        """Apply a change of BACKUP_RUNS. While a backup runs, the file itself is not changed, so that its copy is consistent.
 
-        Meanwhile, what is written goes to SQLite's log beside the file.
+        What is written meanwhile goes to SQLite's log beside the file.
         """
         await self._hass.async_add_executor_job(self._backup_changed)
 
@@ -197,7 +197,7 @@ class Database:
                 return True
             try:
                 fault = await self._hass.async_add_executor_job(self._write, statements, durable)
-            except (NotOurs, sqlite3.Error, OSError) as err:
+            except (UnusableFile, sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be written: %s", type(err).__name__)
                 self._failed(StorageFault.NOT_WRITTEN)
                 return False
@@ -238,7 +238,7 @@ class Database:
         with self._thread_lock:
             try:
                 self._connection = connect(self._path)
-            except NotOurs as err:
+            except UnusableFile as err:
                 _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
             except (sqlite3.Error, OSError) as err:
                 _LOGGER.debug("The database can't be opened: %s", type(err).__name__)
@@ -253,7 +253,7 @@ class Database:
             try:
                 keep_aside(self._path)
                 self._connection = connect(self._path)
-            except (NotOurs, sqlite3.Error, OSError) as err:
+            except (UnusableFile, sqlite3.Error, OSError) as err:
                 _LOGGER.debug("No database can be made: %s", type(err).__name__)
                 self._connection = connect_in_memory()
                 return StorageFault.NOT_WRITTEN
@@ -268,9 +268,9 @@ class Database:
                 self._drop_connection()
                 try:
                     if self._is_unread:
-                        raise NotOurs("not read at start")  # noqa: TRY301 -- it is handled like the other reasons
+                        raise UnusableFile("not read at start")  # noqa: TRY301 -- it is handled like the other reasons
                     self._connection = connect(self._path)
-                except NotOurs as err:
+                except UnusableFile as err:
                     _LOGGER.error("The database is unreadable (%s) and is kept aside", err)
                     keep_aside(self._path)
                     self._is_unread = False
@@ -309,7 +309,7 @@ def database_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 async def async_remove_files(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete all that an account kept, also what was kept aside."""
+    """Delete all files of an account, also those that were kept aside."""
 
     def remove() -> None:
         folder = Path(hass.config.path(STORAGE_DIR))

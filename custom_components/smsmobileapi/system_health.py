@@ -1,4 +1,4 @@
-"""System health: is the service there, and do messages come and go."""
+"""System health: whether the service can be reached, and when messages were sent and received."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,7 +26,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     return {
         "can_reach_service": system_health.async_check_can_reach_url(hass, url),
         "accounts": len(accounts),
-        "webhooks_proved": sum(account.webhook.is_working for account in accounts),
+        "webhooks_working": sum(account.webhook.is_working for account in accounts),
         "last_received": _latest(account.inbox.last_received for account in accounts),
         "last_sent": _latest(account.outbox.last_sent for account in accounts),
         "limit_reached": any(account.rate_limiter.resumes_at for account in accounts),

@@ -1,437 +1,345 @@
-"""The inbound door: once, in order, not before anybody listens, nothing from the past; and the poll that feeds it."""
+"""The inbox: once, in order, not before automations listen, nothing of the past (promises 1 to 4)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
+from itertools import count, permutations
+import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from simulator import Account, Simulator
+from custom_components.smsmobileapi.inbound.inbox import InboxState
+from simulator import Account, Simulator, sms_data
 
-from ..conftest import KEY, add_account, add_contact, settle
+from ..conftest import KEY, add_account, settle
+from ..disk import rows_of
+from .installation import Installation
+from .service import ANNA, BEN, Events, event, sms, v1, whatsapp, whatsapp_event
 
-ANNA = "+36301234567"
-
-type Received = list[Event[dict[str, Any]]]
-
-
-def texts(received: Received) -> list[str]:
-    return [event.data["message"] for event in received]
-
-
-async def poll(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
-    await account.runtime_data.coordinator.async_refresh()
-    await settle(home)
-
-
-async def pass_time(home: HomeAssistant, freezer: FrozenDateTimeFactory, **passed: float) -> None:
-    freezer.tick(timedelta(**passed))
-    async_fire_time_changed(home)
-    await settle(home)
-
-
-async def restart(home: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:
-    """Take the account through what a restart of Home Assistant is for it."""
-    assert await home.config_entries.async_unload(account.entry_id)
-    home.set_state(CoreState.starting)
-    assert await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-
-
-async def started(home: HomeAssistant) -> None:
-    home.set_state(CoreState.running)
-    home.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
-    await settle(home)
+JUMPS = [timedelta(days=400), timedelta(days=-400)]
 
 
 # The past.
 
 
 async def test_a_new_account_fires_nothing_of_the_past(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, received: Received
+    home: HomeAssistant, simulator: Simulator, service_account: Account, received: Events
 ) -> None:
-    service_account.receive(number=ANNA, message="long ago", timestamp=dt_util.utcnow().timestamp() - 9e6)
-    service_account.receive(number=ANNA, message="just now")
-    account = await add_account(home, simulator)
-    await poll(home, account)
-    assert received == []
-
-
-async def test_what_comes_in_the_same_second_as_the_account_is_fired(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, received: Received
-) -> None:
+    """But what comes in the same second, and whatever a phone's clock says."""
     now = dt_util.utcnow().timestamp()
-    service_account.receive(number=ANNA, message="before", timestamp=now)
+    for age in (9e6, 0, -1e8):
+        service_account.receive(number=ANNA, message=f"received {age} s ago", timestamp=now - age)
     account = await add_account(home, simulator)
-    service_account.receive(number=ANNA, message="after", timestamp=now)
-    await poll(home, account)
-    assert texts(received) == ["after"]
+    for text in ("new", "newer"):
+        service_account.receive(number=ANNA, message=text, timestamp=now)
+        await account.runtime_data.coordinator.async_refresh()
+        await settle(home)
+    assert [message.data["message"] for message in received] == ["new", "newer"]
+    # The history is in the database now, and no longer in the entry.
+    assert "history" not in account.data
+    assert rows_of(home, account, "handled", "key")
 
 
-async def test_a_phone_whose_clock_is_ahead_hides_nothing(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, received: Received
+async def test_a_history_counts_once(
+    ha: Installation, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service_account.receive(number=ANNA, message="from 2030", timestamp=dt_util.utcnow().timestamp() + 1e8)
-    account = await add_account(home, simulator)
-    service_account.receive(number=ANNA, message="new")
-    await poll(home, account)
-    service_account.receive(number=ANNA, message="newer")
-    await poll(home, account)
-    assert texts(received) == ["new", "newer"]
+    """Also where the database could not be written, so that it stayed in the entry, and months have passed since."""
+    history = {"until": int(time.time()), "keys": [], "noted_at": int(time.time())}
+    data = ha.entry.data | {"history": history}
+    await ha.unload()
+    ha.hass.config_entries.async_update_entry(ha.entry, data=data)
+    with monkeypatch.context() as disk:
+        disk.setattr("custom_components.smsmobileapi.storage.write_rows", no_space)
+        await ha.set_up()
+        assert "history" in ha.entry.data
+    ha.account.receive(ANNA, "once")
+    await ha.pass_time(freezer, seconds=70)
+    await ha.second()
+    assert rows_of(ha.hass, ha.entry, "handled", "key")
+    for days in range(0, 120, 10):
+        ha.account.receive(ANNA, f"{days}")
+        await ha.pass_time(freezer, days=10)
+    await ha.reload()
+    assert "history" not in ha.entry.data
+    await ha.poll()
+    assert ha.texts == ["once", *(f"{days}" for days in range(0, 120, 10))]
 
 
-async def test_a_phone_that_was_offline_brings_its_messages_late(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, received: Received
+def no_space(*_: Any, **__: Any) -> None:
+    """Write rows to a disk that is full."""
+    raise OSError("no space left")
+
+
+async def test_a_lost_ledger_fires_nothing_of_the_past(ha: Installation) -> None:
+    ha.account.receive(ANNA, "one")
+    await ha.poll()
+    await ha.unload()
+    for path in ha.files():
+        path.unlink()
+    await ha.set_up()
+    ha.account.receive(ANNA, "two")
+    for _ in range(2):
+        await ha.poll()
+    assert ha.texts == ["one", "two"]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_clock_that_jumps_loses_and_doubles_nothing(
+    ha: Installation, freezer: FrozenDateTimeFactory, jump: timedelta, is_held: bool
 ) -> None:
-    """Their times are older than those of messages that were polled already."""
-    now = dt_util.utcnow().timestamp()
-    service_account.receive(number=ANNA, message="new", timestamp=now)
-    await poll(home, account)
-    service_account.receive(number=ANNA, message="late", timestamp=now - 2 * 86400)
-    await poll(home, account)
-    assert texts(received) == ["new", "late"]
+    """A Raspberry Pi without a battery comes up in the past and gets the time later."""
+    right = dt_util.utcnow()
+    if is_held:
+        await ha.start_up()
+    freezer.move_to(right + jump)
+    first = event("whatsapp.received", whatsapp("one", received_at=right.isoformat()), "e1")
+    assert await ha.post(first) == HTTPStatus.ACCEPTED
+    ha.account.receive(ANNA, "two", timestamp=right.timestamp() + 1)
+    await ha.poll()
+    await ha.second()
+    await ha.kill()
+    freezer.move_to(right + timedelta(minutes=1))
+    ha.account.receive(ANNA, "three", timestamp=right.timestamp() + 2)
+    for _ in range(2):
+        await ha.started()
+        await ha.poll()
+        assert await ha.post(first) == HTTPStatus.OK
+        assert ha.texts == ["one", "two", "three"]
+        await ha.second()
+        await ha.kill()
 
 
-async def test_the_past_that_is_polled_is_bounded(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+async def test_nothing_is_fired_again_after_months_of_silence(
+    ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
-    now = int(dt_util.utcnow().timestamp())
-    service_account.receive(number=ANNA, message="new", timestamp=now)
-    await poll(home, account)
-    await poll(home, account)
-    assert service_account.requests[-1].fields["after_timestamp_unix"] == str(now - 7 * 86400)
+    """The service still lists the newest message: the ledger must not have forgotten it."""
+    ha.account.receive(ANNA, "once")
+    await ha.poll()
+    await ha.pass_time(freezer, days=90)
+    await ha.reload()
+    await ha.poll()
+    assert ha.texts == ["once"]
 
 
 # Once.
 
 
 @pytest.mark.parametrize("time_format", ["seconds", "milliseconds", "compact", "naive", "iso"])
-async def test_webhook_and_poll_bring_one_message(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-    hass_client_no_auth: ClientSessionGenerator,
-    time_format: Any,
-) -> None:
-    service_account.time_format = time_format
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    row = service_account.receive(number=ANNA, message="hi")
-    await poll(home, account)
-    assert await simulator.deliver(service_account, row) == HTTPStatus.OK
-    await poll(home, account)
-    assert [event.data["source"] for event in received] == ["poll"]
+async def test_webhook_and_poll_bring_one_message(ha: Installation, time_format: Any) -> None:
+    ha.account.time_format = time_format
+    row = ha.account.receive(ANNA, "hi")
+    await ha.poll()
+    assert await ha.simulator.deliver(ha.account, row) == HTTPStatus.OK
+    await ha.poll()
+    assert [message.data["source"] for message in ha.received] == ["poll"]
 
 
-async def test_one_number_in_all_its_forms_is_one_sender(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, received: Received
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    now = dt_util.utcnow().timestamp()
-    for number in (ANNA, "36301234567", "0036301234567", "06301234567"):
-        service_account.receive(number=number, message="hi", timestamp=now)
-    await poll(home, account)
-    assert [(event.data["sender"], event.data["contact"]) for event in received] == [(ANNA, "Anna")]
+async def test_v1_v2_and_poll_bring_one_message_in_any_order(ha: Installation) -> None:
+    """Also where V1 gives it another id."""
+    numbers = count()
+    for order in permutations(["v1", "v2", "poll"]):
+        for has_same_guid in (True, False):
+            number = next(numbers)
+            ha.received.clear()
+            row = ha.account.receive(ANNA, f"hi  {number}")
+            again = v1(row.message, row.guid if has_same_guid else f"other {number}", at=row.timestamp)
+            for way in (*order, *order):
+                if way == "v1":
+                    assert await ha.post(again) == HTTPStatus.OK
+                elif way == "v2":
+                    status = await ha.simulator.deliver_v2(
+                        ha.account, "sms.received", sms_data(row), event_id=f"{number}"
+                    )
+                    assert status in {HTTPStatus.ACCEPTED, HTTPStatus.OK}
+                else:
+                    await ha.poll()
+            sources = [message.data["source"] for message in ha.received]
+            assert sources == ["poll" if order[0] == "poll" else "webhook"], (order, has_same_guid)
 
 
-async def test_rows_without_an_id_or_a_time_are_taken_once(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-) -> None:
+async def test_rows_without_an_id_or_a_time_are_fired_once(ha: Installation) -> None:
     rows: list[Any] = [
         {"number": ANNA, "message": "no guid", "timestamp_unix": 1900000000},
         {"number": ANNA, "message": "neither"},
         {"number": ANNA, "message": "odd time", "time_received": "yesterday"},
+        {"number": ANNA, "message": "no text", "guid": {"a": [1]}, "extra": [1]},
         {"message": "no number"},
         "no row",
         None,
     ]
-    for _ in range(3):
-        simulator.fault("/getsms/", "nonsense", body=rows)
-        await poll(home, account)
-    assert sorted(texts(received)) == ["neither", "no guid", "odd time"]
-    assert all(event.data["message_id"] for event in received)
+    for index in range(4):
+        ha.simulator.fault("/getsms/", "nonsense", body=rows)
+        await (ha.reload() if index == 2 else ha.poll())
+    assert sorted(ha.texts) == ["neither", "no guid", "no text", "odd time"]
+    assert all(message.data["message_id"] for message in ha.received)
 
 
-async def test_nothing_is_fired_again_after_a_restart(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, received: Received
-) -> None:
-    service_account.receive(number=ANNA, message="before")
-    await poll(home, account)
-    await restart(home, account)
-    service_account.receive(number=ANNA, message="meanwhile")
-    await started(home)
-    await poll(home, account)
-    assert texts(received) == ["before", "meanwhile"]
-
-
-async def test_nothing_is_fired_again_after_months_of_silence(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-) -> None:
-    """The poll still lists the newest message: the ledger must not have forgotten it."""
-    account = await add_account(home, simulator)
-    service_account.receive(number=ANNA, message="once")
-    await poll(home, account)
-    await pass_time(home, freezer, days=90)
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    await poll(home, account)
-    assert texts(received) == ["once"]
-
-
-@pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)])
-async def test_a_clock_that_jumps_loses_and_doubles_nothing(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    received: Received,
-    jump: timedelta,
-) -> None:
+async def test_accounts_do_not_see_each_others_messages(ha: Installation) -> None:
+    theirs = ha.simulator.add_account("another-key-0123456789")
+    other = await add_account(ha.hass, ha.simulator, "another-key-0123456789")
     now = dt_util.utcnow().timestamp()
-    service_account.receive(number=ANNA, message="before", timestamp=now)
-    await poll(home, account)
-    freezer.move_to(dt_util.utcnow() + jump)
-    service_account.receive(number=ANNA, message="during", timestamp=now + 60)
-    await poll(home, account)
-    freezer.move_to(dt_util.utcnow() - jump)
-    service_account.receive(number=ANNA, message="after", timestamp=now + 120)
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    await poll(home, account)
-    assert texts(received) == ["before", "during", "after"]
-
-
-async def test_accounts_do_not_see_each_others_messages(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, received: Received
-) -> None:
-    other_service_account = simulator.add_account("another-key-0123456789")
-    other = await add_account(home, simulator, "another-key-0123456789")
-    now = dt_util.utcnow().timestamp()
-    for service_account in (simulator.accounts[KEY], other_service_account):
-        service_account.receive(number=ANNA, message="the same", guid="the-same", timestamp=now)
-    await poll(home, account)
-    await poll(home, other)
-    assert [event.data["config_entry_id"] for event in received] == [account.entry_id, other.entry_id]
-    one, two = (home.states.get(f"event.{name}_message") for name in ("smsmobileapi", "smsmobileapi_2"))
+    for account in (ha.simulator.accounts[KEY], theirs):
+        account.receive(ANNA, "the same", guid="the-same", timestamp=now)
+    await ha.poll()
+    await other.runtime_data.coordinator.async_refresh()
+    await settle(ha.hass)
+    accounts = [message.data["config_entry_id"] for message in ha.received]
+    assert accounts == [ha.entry.entry_id, other.entry_id]
+    one, two = (ha.hass.states.get(f"event.{name}_message") for name in ("smsmobileapi", "smsmobileapi_2"))
     assert one and two and one.state != two.state
 
 
-# Not before they listen, and in order.
-
-
-async def test_messages_are_held_until_home_assistant_has_started(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    simulator: Simulator,
-    received: Received,
-    hass_client_no_auth: ClientSessionGenerator,
-) -> None:
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    now = dt_util.utcnow().timestamp()
-    service_account.receive(number=ANNA, message="one", timestamp=now - 20)
-    await restart(home, account)
-    three = service_account.receive(number=ANNA, message="three", timestamp=now)
-    two = service_account.receive(number=ANNA, message="two", timestamp=now - 10)
-    for row in (three, two, three):
-        assert await simulator.deliver(service_account, row) == HTTPStatus.OK
-    await poll(home, account)
-    assert received == []
-    await started(home)
-    assert texts(received) == ["one", "two", "three"]
-    await poll(home, account)
-    assert len(received) == 3
-
-
-async def test_what_was_held_when_home_assistant_went_down_is_fired_next_time(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, received: Received
-) -> None:
-    await restart(home, account)
-    service_account.receive(number=ANNA, message="held")
-    await poll(home, account)
-    await restart(home, account)
-    await started(home)
-    assert texts(received) == ["held"]
-
-
-async def test_a_poll_that_hangs_delays_held_messages_only_a_little(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-    hass_client_no_auth: ClientSessionGenerator,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("custom_components.smsmobileapi.account.FIRST_POLL_SECONDS", 0.1)
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    await home.config_entries.async_unload(account.entry_id)
-    simulator.fault("/getsms/", "delay", seconds=1)
-    assert await home.config_entries.async_setup(account.entry_id)
-    row = service_account.receive(number=ANNA, message="by webhook")
-    await simulator.deliver(service_account, row)
-    for _ in range(100):
-        if received:
-            break
-        await home.async_block_till_done()
-        await asyncio.sleep(0.01)
-    assert texts(received) == ["by webhook"]
-    assert simulator.requests[-1].path == "/getsms/"
-    await settle(home)
-    assert len(received) == 1
+# Not before automations listen, and in order.
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-async def test_a_poll_fires_in_the_order_of_reception(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    received: Received,
-    newest_first: bool,
-) -> None:
-    service_account.newest_first = newest_first
-    now = dt_util.utcnow().timestamp()
+async def test_a_poll_fires_in_the_order_of_reception(ha: Installation, newest_first: bool) -> None:
+    ha.account.newest_first = newest_first
     for index in range(5):
-        service_account.receive(number=ANNA, message=f"{index}", timestamp=now - 10 + index)
-    await poll(home, account)
-    assert texts(received) == ["0", "1", "2", "3", "4"]
+        ha.account.receive(ANNA, f"{index}", timestamp=dt_util.utcnow().timestamp() - 10 + index)
+    await ha.poll()
+    assert ha.texts == ["0", "1", "2", "3", "4"]
 
 
-# The poll.
+async def test_messages_are_held_until_home_assistant_has_started(ha: Installation) -> None:
+    now = dt_util.utcnow().timestamp()
+    ha.account.receive(ANNA, "one", timestamp=now - 20)
+    await ha.start_up()
+    three = ha.account.receive(ANNA, "three", timestamp=now)
+    two = ha.account.receive(ANNA, "two", timestamp=now - 10)
+    for row in (three, two, three):
+        assert await ha.simulator.deliver(ha.account, row) == HTTPStatus.OK
+    await ha.poll()
+    assert ha.received == []
+    assert ha.entry.runtime_data.inbox.state is InboxState.HOLDING
+    await ha.started()
+    assert ha.texts == ["one", "two", "three"]
+    assert ha.entry.runtime_data.inbox.state is InboxState.OPEN
+    await ha.poll()
+    assert len(ha.received) == 3
 
 
-async def test_it_polls_every_minute(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    received: Received,
+async def test_each_senders_messages_are_in_order_whichever_way_they_came(ha: Installation) -> None:
+    """Also over a kill in between."""
+    await ha.start_up()
+    now = int(time.time()) - 100
+    expected: dict[str, list[str]] = {ANNA: [], BEN: []}
+    bodies: list[bytes | dict[str, Any]] = []
+    for index in range(24):
+        sender, text, guid = (ANNA, BEN)[index % 2], f"{index}", f"g{index}"
+        expected[sender].append(text)
+        # Some come by poll, some by V1, some by V2, some by several.
+        if index % 3 == 0 or index % 8 == 0:
+            ha.account.receive(sender, text, guid, timestamp=now + index)
+        if index % 3 == 1:
+            bodies.append(v1(text, guid, sender, now + index))
+        if index % 3 == 2 or index % 8 == 0:
+            at = dt_util.utc_from_timestamp(now + index).isoformat()
+            data = sms(text, guid, **{"from": sender, "received_at": at})
+            bodies.append(event("sms.received", data, f"e{index}"))
+    half = len(bodies) // 2
+    for body in reversed(bodies[:half]):
+        await ha.post(body)
+    await ha.poll()
+    await ha.kill()
+    for body in reversed(bodies[half:]):
+        await ha.post(body)
+    await ha.started()
+    fired = {
+        sender: [message.data["message"] for message in ha.received if message.data["sender"] == sender]
+        for sender in expected
+    }
+    assert fired == expected
+
+
+async def test_a_poll_that_hangs_delays_held_messages_only_a_little(
+    ha: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service_account.receive(number=ANNA, message="hi")
-    await pass_time(home, freezer, seconds=50)
-    assert received == []
-    await pass_time(home, freezer, seconds=12)
-    assert texts(received) == ["hi"]
+    monkeypatch.setattr("custom_components.smsmobileapi.account.FIRST_POLL_SECONDS", 0.1)
+    await ha.unload()
+    ha.simulator.fault("/getsms/", "hang_after")
+    assert await ha.hass.config_entries.async_setup(ha.entry.entry_id)
+    assert await ha.post(v1("by webhook")) == HTTPStatus.OK
+    async with asyncio.timeout(20):
+        while not ha.received:
+            await asyncio.sleep(0.01)
+    assert ha.texts == ["by webhook"]
+    assert ha.requests[-1] == "/getsms/"
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        ("html", {}),
-        ("empty", {}),
-        ("cut", {}),
-        ("nonsense", {"body": "later"}),
-        ("nonsense", {"body": {"sms": "later"}}),
-        # A connection that was kept open is tried once more by aiohttp.
-        ("drop_before", {"count": 2}),
-        ("drop_after", {"count": 2}),
-        ("status", {"status": 500}),
-        ("status", {"status": 503}),
-        ("status", {"status": 404}),
-        ("status", {"status": 429, "retry_after": 5}),
-    ],
-)
-async def test_a_poll_that_fails_loses_nothing(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-    caplog: pytest.LogCaptureFixture,
-    kind: Any,
-    options: dict[str, Any],
+type Step = Callable[[Installation], Awaitable[None]]
+
+
+async def stopped(ha: Installation) -> None:
+    """Home Assistant stops."""
+    ha.hass.set_state(CoreState.stopping)
+
+
+async def unloaded(ha: Installation) -> None:
+    """The account is unloaded; its first poll ends while what is being sent is waited for."""
+    ha.entry.runtime_data.inbox.close()
+
+
+@pytest.mark.parametrize("closed", [stopped, unloaded])
+async def test_an_inbox_that_was_closed_is_not_opened(ha: Installation, closed: Step) -> None:
+    """What it would fire then could not be recorded, or would reach no automation."""
+    await ha.start_up()
+    assert await ha.post(whatsapp_event("held")) == HTTPStatus.ACCEPTED
+    await closed(ha)
+    state = ha.hass.state
+    ha.hass.set_state(CoreState.running if closed is unloaded else state)
+    assert not ha.entry.runtime_data.inbox.open()
+    assert ha.received == []
+    assert ha.entry.runtime_data.inbox.state is InboxState.CLOSED
+    await ha.start_up()
+    await ha.started()
+    assert ha.texts == ["held"]
+
+
+async def test_nothing_is_fired_while_home_assistant_stops(ha: Installation) -> None:
+    """Automations don't run any more: it waits for the next start."""
+    ha.account.receive(ANNA, "by poll")
+    ha.hass.set_state(CoreState.stopping)
+    await ha.poll()
+    assert await ha.post(v1("by webhook")) == HTTPStatus.SERVICE_UNAVAILABLE
+    body = event("fax.received", {}, "e")
+    assert await ha.post(body) == HTTPStatus.SERVICE_UNAVAILABLE
+    assert ha.received == []
+    await ha.start_up()
+    await ha.started()
+    assert ha.texts == ["by poll"]
+
+
+async def test_a_message_that_could_not_be_handled_is_polled_again(
+    ha: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service_account.receive(number=ANNA, message="hi")
-    simulator.fault("/getsms/", kind, **options)
-    await poll(home, account)
-    assert received == []
-    assert not account.runtime_data.coordinator.last_update_success
-    assert caplog.text.count("Error fetching") == 1
-    await poll(home, account)
-    assert texts(received) == ["hi"]
-    assert account.runtime_data.coordinator.last_update_success
+    ha.account.receive(ANNA, "hi")
+    with monkeypatch.context() as fault:
+
+        def fail(*_: object) -> str:
+            raise RuntimeError
+
+        fault.setattr("custom_components.smsmobileapi.inbound.inbox.normalise_sender", fail)
+        await ha.poll()
+    assert not ha.coordinator.last_update_success
+    assert ha.received == []
+    await ha.poll()
+    assert ha.texts == ["hi"]
 
 
-async def test_it_waits_as_long_as_the_service_asks(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    received: Received,
-) -> None:
-    service_account.receive(number=ANNA, message="hi")
-    simulator.fault("/getsms/", "status", status=429, retry_after=600)
-    await pass_time(home, freezer, seconds=62)
-    await pass_time(home, freezer, seconds=500)
-    assert received == []
-    await pass_time(home, freezer, seconds=102)
-    assert texts(received) == ["hi"]
-
-
-async def test_a_revoked_key_is_noticed(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-) -> None:
-    """An unknown key has an empty list of messages and no error, so polling alone would never notice."""
-    service_account.state = "unknown"
-    await pass_time(home, freezer, minutes=5)
-    assert not list(account.async_get_active_flows(home, {"reauth"}))
-    await pass_time(home, freezer, minutes=11)
-    assert len(list(account.async_get_active_flows(home, {"reauth"}))) == 1
-
-
-async def test_a_lost_ledger_fires_nothing_of_the_past(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    received: Received,
-    hass_storage: dict[str, Any],
-) -> None:
-    service_account.receive(number=ANNA, message="one")
-    await poll(home, account)
-    await home.config_entries.async_unload(account.entry_id)
-    del hass_storage[f"smsmobileapi.{account.entry_id}.ledger"]
-    await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-    assert account.state is ConfigEntryState.LOADED
-    service_account.receive(number=ANNA, message="two")
-    await poll(home, account)
-    await poll(home, account)
-    assert texts(received) == ["one", "two"]
-
-
-async def test_nothing_is_fired_while_home_assistant_stops(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, received: Received
-) -> None:
-    """Automations don't run any more: it has to wait for the next start."""
-    service_account.receive(number=ANNA, message="hi")
-    home.set_state(CoreState.stopping)
-    await poll(home, account)
-    assert received == []
-    home.set_state(CoreState.running)
-    await poll(home, account)
-    assert texts(received) == ["hi"]
+async def test_what_is_known_is_not_kept_for_long_while_it_is_held(ha: Installation) -> None:
+    """After the start, a poll begins at the newest message that was held."""
+    now = int(dt_util.utcnow().timestamp())
+    await ha.start_up()
+    ha.account.receive(ANNA, "held", timestamp=now)
+    await ha.poll()
+    await ha.started()
+    await ha.poll()
+    assert ha.texts == ["held"]
+    assert ha.account.requests[-1].fields["after_timestamp_unix"] == str(now - 600)

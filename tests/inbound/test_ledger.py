@@ -1,6 +1,7 @@
-"""The ledger against a simple model: whatever comes whichever way, however often it is killed, once is once."""
+"""The ledger against a simple model: whatever comes by whichever way, however often it is killed, once is once."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from itertools import count
 import json
@@ -10,15 +11,11 @@ from typing import Any
 
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_capture_events,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.smsmobileapi.api import (
     Call,
@@ -32,22 +29,23 @@ from custom_components.smsmobileapi.api import (
 from custom_components.smsmobileapi.const import DOMAIN, EVENT_CALL, EVENT_MESSAGE_RECEIVED
 from custom_components.smsmobileapi.contacts import Contacts
 from custom_components.smsmobileapi.coordinator import PollCoordinator
-from custom_components.smsmobileapi.inbound import ledger as ledger_module
-from custom_components.smsmobileapi.inbound.inbox import Inbox
+from custom_components.smsmobileapi.inbound.inbox import Inbox, InboxState
+from custom_components.smsmobileapi.inbound.journal import Journal
 from custom_components.smsmobileapi.inbound.ledger import History, Ledger, history_of, message_keys
 from custom_components.smsmobileapi.options import Options
 from custom_components.smsmobileapi.phones import Phones
 from custom_components.smsmobileapi.repairs import Issues
+from custom_components.smsmobileapi.storage import Database, async_remove_files, database_path
 from simulator import Account, ReceivedSms, call_data, sms_data
 from simulator.calls import incoming_calls, missed_calls, outgoing_calls
 from simulator.receiving import received_sms
 from simulator.records import Call as MadeCall
 from simulator.webhooks import v1_body
 
-from .test_webhook_v2 import event, whatsapp
+from .service import ANNA, Events, event, whatsapp, whatsapp_event
 
-ANNA = "+36301234567"
 DAY = 86_400
+KEPT_AT_MOST = "custom_components.smsmobileapi.inbound.ledger.KEPT_AT_MOST"
 # Its own time goes on: with a clock that jumps it would take itself for slow.
 freezegun.configure(extend_ignore_list=["hypothesis"])
 NUMBERS = count()
@@ -58,22 +56,23 @@ LISTS = {
     Direction.OUTGOING: outgoing_calls,
 }
 
-type Received = list[Event[dict[str, Any]]]
-
 
 class Service:
-    """What the service lists, without the way to it."""
+    """What the service lists, without the network between."""
 
     def __init__(self) -> None:
         self.account = Account(key="k", time_zone=dt_util.get_default_time_zone())
 
-    async def received_messages(self, *, after: int | None, zone: Any) -> list[ReceivedMessage]:
+    async def received_messages(
+        self, *, after: int | None, zone: Any, skip: Any = None
+    ) -> list[ReceivedMessage]:
         """Answer as the client does."""
         fields = {} if after is None else {"after_timestamp_unix": str(after)}
         answer: Any = received_sms(self.account, fields)
         messages = [
             ReceivedMessage.from_api(row, source=Source.POLL, zone=zone, arrived=dt_util.utcnow())
             for row in answer["result"]["sms"]
+            if not (skip and skip(row))
         ]
         return sorted(messages, key=lambda message: message.received_at)
 
@@ -91,23 +90,25 @@ class Service:
 
 
 class Runtime:
-    """The rooms around a ledger, as an account puts them together."""
+    """What an account puts around a ledger, from the start of Home Assistant to its end."""
 
     def __init__(self, hass: HomeAssistant, entry: MockConfigEntry, service: Service) -> None:
         self.hass = hass
-        self.ledger = Ledger(hass, entry.entry_id)
+        self.service = service
+        self.path = database_path(hass, entry.entry_id)
+        self.database = Database(hass, entry.entry_id, on_fault=lambda _: None, on_recovery=lambda _: None)
+        self.ledger = Ledger(self.database)
+        self.journal = Journal(self.database)
         options, issues = Options(hass, entry), Issues(hass, entry)
         self.inbox = Inbox(
             hass, entry.entry_id, ledger=self.ledger, contacts=Contacts(entry), options=options
         )
-        proof = SimpleNamespace(has_brought_call=False, polled_call=lambda: None)
-        webhook: Any = SimpleNamespace(is_proved=False, polled=lambda message: None, proof=proof)
+        webhook: Any = SimpleNamespace(is_working=False, brings_calls=False, polled=lambda _: None)
         client: Any = service
         self.coordinator = PollCoordinator(
             hass,
             entry,
             client=client,
-            options=options,
             phones=Phones(hass, entry, options, issues),
             ledger=self.ledger,
             inbox=self.inbox,
@@ -115,13 +116,27 @@ class Runtime:
             issues=issues,
         )
 
+    async def load(self, history: History | None = None) -> None:
+        """Come up."""
+        await self.database.open()
+        await self.ledger.load(history)
+        for body, _ in await self.journal.load():
+            self.pass_on(body)
+        self.database.loaded()
+
     async def poll(self) -> None:
         """Poll as the coordinator does."""
-        await self.coordinator._async_update_data()
+        await self.coordinator.async_refresh()
+        assert self.coordinator.last_update_success
         await self.hass.async_block_till_done()
 
-    def post(self, body: bytes) -> None:
+    async def post(self, body: bytes) -> None:
         """Receive as the webhook does."""
+        if self.inbox.state is InboxState.HOLDING:
+            await self.journal.keep(body, dt_util.utcnow())
+        self.pass_on(body)
+
+    def pass_on(self, body: bytes) -> None:
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=dt_util.utcnow())
         if not isinstance(arrival, WebhookEvent):
             self.inbox.receive(arrival)
@@ -131,19 +146,20 @@ class Runtime:
 
     async def open(self) -> None:
         """Open as the account does."""
-        self.inbox.open()
-        await self.ledger.save()
+        if self.inbox.open():
+            self.journal.clear()
         await self.hass.async_block_till_done()
 
-    async def second(self) -> None:
-        """Let the second pass within which everything is saved."""
-        # All timers are for the next second; the loop's own clock jumps with the frozen one.
-        async_fire_time_changed(self.hass, dt_util.utcnow() + timedelta(seconds=1.1), fire_all=True)
-        await self.hass.async_block_till_done()
-
-    def kill(self) -> None:
-        """End without a last word."""
-        self.ledger._store.make_read_only()
+    async def kill(self) -> None:
+        """End so that nothing is written that is not on disk now."""
+        files = {
+            path: path.read_bytes()
+            for suffix in ("", "-wal")
+            if (path := self.path.with_name(self.path.name + suffix)).exists()
+        }
+        await self.database.close()
+        for path, content in files.items():
+            path.write_bytes(content)
 
 
 def new_entry(hass: HomeAssistant) -> MockConfigEntry:
@@ -157,7 +173,7 @@ def history(until: float) -> History:
     return {"until": int(until), "keys": [], "noted_at": int(until)}
 
 
-# What can happen.
+# What may come.
 
 TEXT = st.tuples(
     st.just("text"),
@@ -190,14 +206,13 @@ class World:
     def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
         self.hass = hass
         self.freezer = freezer
-        self.received: Received = async_capture_events(hass, EVENT_MESSAGE_RECEIVED)
+        self.received: Events = async_capture_events(hass, EVENT_MESSAGE_RECEIVED)
         self.entry = new_entry(hass)
         self.service = Service()
         self.now = 1_790_000_000.0  # what a good clock shows
         self.off = 0  # how much ours is wrong
         self.rows: list[ReceivedSms] = []
         self.whatsapps: list[tuple[float, bytes]] = []
-        self.journal: list[bytes] = []
         self.count = 0
         self.fired: Counter[str] = Counter()
         self.may_double: Counter[str] = Counter()
@@ -212,7 +227,8 @@ class World:
         self.service.account.receive(ANNA, "the past", timestamp=self.now - 8 * DAY)
         past = await self.service.received_messages(after=None, zone=UTC)
         self.runtime = Runtime(self.hass, self.entry, self.service)
-        await self.runtime.ledger.load(history_of((message, message.sender) for message in past))
+        await self.runtime.load(history_of((message, message.sender) for message in past))
+        await self.runtime.database.flush()
 
     async def do(self, operation: str, *arguments: Any) -> None:
         self.count += 1
@@ -221,7 +237,7 @@ class World:
         self.set_clock()
         await self.look()
 
-    def name_of(self, fired: Event[dict[str, Any]]) -> str:
+    def name_of(self, fired: Any) -> str:
         return str(fired.data["message"])
 
     async def look(self) -> None:
@@ -234,19 +250,14 @@ class World:
             assert self.fired[text] <= 1 + self.may_double[text], f"{text} was doubled"
         self.received.clear()
 
-    def post(self, body: bytes) -> None:
-        if not self.runtime.inbox.is_open:
-            self.journal.append(body)
-        self.runtime.post(body)
-
-    def bring(self, row: ReceivedSms, way: str) -> None:
+    async def bring(self, row: ReceivedSms, way: str) -> None:
         match way:
             case "v1":
-                self.post(json.dumps(v1_body(self.service.account, row)).encode())
+                await self.runtime.post(json.dumps(v1_body(self.service.account, row)).encode())
             case "v2":
-                self.post(event("sms.received", sms_data(row), f"e-{row.guid}"))
+                await self.runtime.post(event("sms.received", sms_data(row), f"e-{row.guid}"))
             case "v2 anew":
-                self.post(event("sms.received", sms_data(row), f"e-{row.guid}-{self.count}"))
+                await self.runtime.post(event("sms.received", sms_data(row), f"e-{row.guid}-{self.count}"))
             case "copy":
                 self.service.account.receive(row.number, row.message, timestamp=row.timestamp)
 
@@ -256,23 +267,23 @@ class World:
     async def text(self, age: int, way: str) -> None:
         self.rows.append(self.service.account.receive(ANNA, f"{self.count}", timestamp=self.now - age))
         self.to_be_fired.add(f"{self.count}")
-        self.bring(self.rows[-1], way)
+        await self.bring(self.rows[-1], way)
 
     async def again(self, index: int, way: str) -> None:
         # The service does not bring again what is a week old.
         if index < len(self.rows) and self.rows[index].timestamp > self.now - 6 * DAY:
-            self.bring(self.rows[index], way)
+            await self.bring(self.rows[index], way)
 
     async def whatsapp(self) -> None:
         at = dt_util.utc_from_timestamp(self.now).isoformat()
         data = whatsapp(f"{self.count}", f"w{self.count}", received_at=at)
         self.whatsapps.append((self.now, event("whatsapp.received", data, f"w{self.count}")))
         self.to_be_fired.add(f"{self.count}")
-        self.post(self.whatsapps[-1][1])
+        await self.runtime.post(self.whatsapps[-1][1])
 
     async def whatsapp_again(self, index: int) -> None:
         if index < len(self.whatsapps) and self.whatsapps[index][0] > self.now - 6 * DAY:
-            self.post(self.whatsapps[index][1])
+            await self.runtime.post(self.whatsapps[index][1])
 
     async def poll(self) -> None:
         await self.runtime.poll()
@@ -280,33 +291,38 @@ class World:
     async def second(self) -> None:
         await self.look()
         self.now += 1.1
-        await self.runtime.second()
+        self.set_clock()
+        await self.runtime.database.flush()
         self.of_the_last_second.clear()
 
     async def open(self) -> None:
-        if not self.runtime.inbox.is_open:
-            await self.runtime.open()
-            self.journal.clear()
+        await self.runtime.open()
 
     async def kill(self) -> None:
         self.may_double.update(self.of_the_last_second)
         self.of_the_last_second.clear()
-        self.runtime.kill()
+        await self.runtime.kill()
         await self.come_up()
 
     async def restart(self) -> None:
-        await self.runtime.ledger.close()
+        await self.runtime.database.close()
         self.of_the_last_second.clear()
         await self.come_up()
 
     async def come_up(self) -> None:
         self.runtime = Runtime(self.hass, self.entry, self.service)
-        await self.runtime.ledger.load(None)
-        for body in self.journal:
-            self.runtime.post(body)
+        await self.runtime.load()
+
+    async def end(self) -> None:
+        await self.runtime.database.close()
+        await async_remove_files(self.hass, self.entry.entry_id)
 
     async def clock(self, off: int) -> None:
         self.off = off
+
+    async def hour(self) -> None:
+        """Let the time pass after which a poll asks for what came late."""
+        self.now += 3600
 
     async def days(self, days: int) -> None:
         self.now += days * DAY
@@ -314,10 +330,10 @@ class World:
 
 @settings(
     deadline=None,
-    max_examples=250,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(operations=st.lists(OPERATIONS, min_size=25, max_size=60))
+@given(operations=st.lists(OPERATIONS, min_size=25, max_size=50))
 async def test_nothing_is_lost_and_only_the_last_second_may_double(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, operations: list[tuple[Any, ...]]
 ) -> None:
@@ -325,9 +341,9 @@ async def test_nothing_is_lost_and_only_the_last_second_may_double(
     await world.begin()
     for operation in [("open",), *operations]:
         await world.do(*operation)
-    for operation in (("clock", 0), ("poll",), ("open",), ("poll",)):
+    for operation in (("clock", 0), ("poll",), ("open",), ("hour",), ("poll",)):
         await world.do(*operation)
-    world.runtime.kill()
+    await world.end()
     assert world.fired.keys() == world.to_be_fired
 
 
@@ -368,9 +384,10 @@ class CallWorld(World):
     async def begin(self) -> None:
         self.service.account.add_call("missed", ANNA, at=self.now - DAY)
         self.runtime = Runtime(self.hass, self.entry, self.service)
-        await self.runtime.ledger.load(history(self.now))
+        await self.runtime.load(history(self.now))
+        await self.runtime.database.flush()
 
-    def name_of(self, fired: Event[dict[str, Any]]) -> str:
+    def name_of(self, fired: Any) -> str:
         return str(fired.data["number"])
 
     async def call(self, direction: Any, age: int, delay: int, rounded: int | None) -> None:
@@ -380,20 +397,24 @@ class CallWorld(World):
         if made.at >= int(self.begun):
             self.to_be_fired.add(number)
         if rounded is not None:
-            self.bring_call(made, rounded, is_new=False)
+            await self.bring_call(made, rounded, is_new=False)
 
-    def bring_call(self, made: MadeCall, rounded: int, *, is_new: bool) -> None:
+    async def bring_call(self, made: MadeCall, rounded: int, *, is_new: bool) -> None:
         self.to_be_fired.add(made.number)
         call_at = dt_util.utc_from_timestamp(made.at + rounded).isoformat(timespec="seconds")
         event_id = f"e-{made.guid}-{self.count if is_new else ''}"
-        self.post(event(f"call.{made.direction}", call_data(made) | {"call_at": call_at}, event_id))
+        await self.runtime.post(
+            event(f"call.{made.direction}", call_data(made) | {"call_at": call_at}, event_id)
+        )
 
     async def again(self, index: int, rounded: Any, is_new: Any = False) -> None:
         if index < len(self.calls):
-            self.bring_call(self.calls[index], rounded, is_new=is_new)
+            await self.bring_call(self.calls[index], rounded, is_new=is_new)
 
     async def poll(self) -> None:
-        self.runtime.coordinator._calls_at = None
+        # Calls are listed each ten minutes.
+        self.now += 600
+        self.set_clock()
         await self.runtime.poll()
 
     async def minutes(self, minutes: int) -> None:
@@ -404,7 +425,7 @@ class CallWorld(World):
 
 @settings(
     deadline=None,
-    max_examples=100,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(operations=st.lists(CALL_OPERATIONS, min_size=20, max_size=50))
@@ -417,7 +438,7 @@ async def test_no_call_is_lost_and_only_those_of_the_last_second_may_double(
         await world.do(*operation)
     for operation in (("minutes", 15), ("poll",), ("open",), ("poll",)):
         await world.do(*operation)
-    world.runtime.kill()
+    await world.end()
     assert world.fired.keys() == world.to_be_fired
 
 
@@ -425,151 +446,165 @@ async def test_no_call_is_lost_and_only_those_of_the_last_second_may_double(
 
 
 @pytest.fixture
-async def runtime(hass: HomeAssistant) -> Runtime:
+async def runtime(hass: HomeAssistant) -> AsyncIterator[Runtime]:
     """An account that began a month ago and is open."""
     runtime = Runtime(hass, new_entry(hass), Service())
-    await runtime.ledger.load(history(time.time() - 30 * DAY))
+    await runtime.load(history(time.time() - 30 * DAY))
     await runtime.open()
-    return runtime
+    yield runtime
+    await runtime.database.close()
 
 
 @pytest.fixture
-def received(hass: HomeAssistant) -> Received:
-    events: Received = async_capture_events(hass, EVENT_MESSAGE_RECEIVED)
+def received(hass: HomeAssistant) -> Events:
+    events: Events = async_capture_events(hass, EVENT_MESSAGE_RECEIVED)
     return events
 
 
-def listed(runtime: Runtime) -> Account:
-    service: Any = runtime.coordinator._client
-    account: Account = service.account
-    return account
+async def flood(runtime: Runtime, freezer: FrozenDateTimeFactory, seconds: float = 0) -> None:
+    """Receive more than is kept."""
+    for index in range(100):
+        freezer.tick(timedelta(seconds=seconds))
+        await runtime.post(whatsapp_event(f"{index}"))
+
+
+def keys_on_disk(runtime: Runtime) -> Any:
+    """Return how many keys are on disk, and how many different ones."""
+    sql = "select count(*), count(distinct key) from handled"
+    return runtime.database.load(lambda connection: connection.execute(sql).fetchone(), None)
 
 
 async def test_it_holds_so_many_keys_and_no_more(runtime: Runtime) -> None:
+    """In memory and on disk."""
     now = time.time()
     for index in range(30_000):
-        runtime.ledger.add((f"id {index}", f"content {index}"), now)
+        runtime.ledger.add((f"id {index}".encode(), f"content {index}".encode()), now)
     assert 30_000 <= runtime.ledger.size <= 40_000
-    assert runtime.ledger.knows(("id 29999",))
+    assert runtime.ledger.knows((b"id 29999",))
+    await runtime.database.flush()
+    assert await keys_on_disk(runtime) == (runtime.ledger.size, runtime.ledger.size)
 
 
-async def test_it_forgets_after_30_days(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
-    runtime = Runtime(hass, new_entry(hass), Service())
-    await runtime.ledger.load(history(time.time()))
-    await runtime.open()
+async def test_a_message_costs_the_same_whatever_is_remembered(hass: HomeAssistant) -> None:
+    async def bytes_written(remembered: int) -> float:
+        """Return by how much SQLite's log grows for a message."""
+        entry = new_entry(hass)
+        runtime = Runtime(hass, entry, Service())
+        await runtime.load(history(time.time() - DAY))
+        for index in range(remembered):
+            runtime.ledger.add((f"id {index}".encode(), f"content {index}".encode()), time.time())
+        await runtime.database.close()
+        await (runtime := Runtime(hass, entry, Service())).load()
+        await runtime.open()
+        assert runtime.ledger.size == 2 * remembered
+        await runtime.database.flush()
+        log = runtime.path.with_name(f"{runtime.path.name}-wal")
+        before = log.stat().st_size
+        for index in range(30):
+            await runtime.post(whatsapp_event(f"{index}"))
+            await runtime.database.flush()
+        grown = log.stat().st_size - before
+        await runtime.database.close()
+        assert grown > 0
+        return grown
+
+    assert await bytes_written(19_900) <= 1.5 * await bytes_written(0)
+
+
+async def test_it_forgets_after_30_days(runtime: Runtime, freezer: FrozenDateTimeFactory) -> None:
     for day in range(90):
-        listed(runtime).receive(ANNA, f"{day}")
+        runtime.service.account.receive(ANNA, f"{day}")
         await runtime.poll()
         freezer.tick(timedelta(days=1))
     assert 30 * 2 <= runtime.ledger.size <= 33 * 2
+    await runtime.database.flush()
+    assert (await keys_on_disk(runtime))[0] == runtime.ledger.size
 
 
 async def test_a_flood_loses_and_doubles_nothing_that_a_poll_lists(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Received, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, freezer: FrozenDateTimeFactory, received: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "KEPT_AT_MOST", 60)
-    runtime = Runtime(hass, new_entry(hass), Service())
-    await runtime.ledger.load(history(time.time() - 30 * DAY))
-    await runtime.open()
+    monkeypatch.setattr(KEPT_AT_MOST, 60)
+    for index in range(10):
+        runtime.service.account.receive(ANNA, f"old {index}", timestamp=time.time() - 5 * DAY + index)
+    await runtime.poll()
+    await flood(runtime, freezer)
+    await runtime.poll()
+    assert len(received) == 110
+    received.clear()
     for index in range(200):
         freezer.tick(timedelta(seconds=1))
-        row = listed(runtime).receive(ANNA, f"{index}")
+        row = runtime.service.account.receive(ANNA, f"{index}")
         if index % 3 == 0:
-            runtime.post(json.dumps(v1_body(listed(runtime), row)).encode())
+            await runtime.post(json.dumps(v1_body(runtime.service.account, row)).encode())
         if index % 10 == 9:
             await runtime.poll()
         assert runtime.ledger.size <= 60
     for _ in range(3):
+        freezer.tick(timedelta(hours=1))
         await runtime.poll()
     assert sorted(int(message.data["message"]) for message in received) == list(range(200))
-
-
-async def test_a_flood_by_webhook_doubles_nothing_that_a_poll_lists(
-    runtime: Runtime, received: Received, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger_module, "KEPT_AT_MOST", 60)
-    for index in range(10):
-        listed(runtime).receive(ANNA, f"sms {index}", timestamp=time.time() - 5 * DAY + index)
-    await runtime.poll()
-    for index in range(100):
-        runtime.post(
-            event("whatsapp.received", whatsapp(f"{index}", f"w{index}", received_at=""), f"{index}")
-        )
-    await runtime.poll()
-    assert len(received) == 110
-    assert runtime.ledger.size <= 60
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(days=3000)])
 @pytest.mark.parametrize("whose", ["the phone's", "the home's"])
 async def test_a_flood_after_a_clock_was_ahead_loses_nothing(
-    hass: HomeAssistant,
+    runtime: Runtime,
     freezer: FrozenDateTimeFactory,
-    received: Received,
+    received: Events,
     monkeypatch: pytest.MonkeyPatch,
     ahead: timedelta,
     whose: str,
 ) -> None:
-    monkeypatch.setattr(ledger_module, "KEPT_AT_MOST", 60)
-    runtime = Runtime(hass, new_entry(hass), Service())
-    await runtime.ledger.load(history(time.time() - 30 * DAY))
-    await runtime.open()
+    monkeypatch.setattr(KEPT_AT_MOST, 60)
     right = dt_util.utcnow()
     if whose == "the home's":
         freezer.move_to(right + ahead)
-        listed(runtime).receive(ANNA, "ahead", timestamp=right.timestamp())
+        runtime.service.account.receive(ANNA, "ahead", timestamp=right.timestamp())
     else:
-        listed(runtime).receive(ANNA, "ahead", timestamp=(right + ahead).timestamp())
+        runtime.service.account.receive(ANNA, "ahead", timestamp=(right + ahead).timestamp())
     await runtime.poll()
     freezer.move_to(right)
-    for index in range(100):
-        runtime.post(
-            event("whatsapp.received", whatsapp(f"{index}", f"w{index}", received_at=""), f"{index}")
-        )
+    await flood(runtime, freezer)
     freezer.tick(timedelta(minutes=1))
-    listed(runtime).receive(ANNA, "after the flood")
-    await runtime.poll()
-    await runtime.poll()
+    runtime.service.account.receive(ANNA, "after the flood")
+    for _ in range(2):
+        await runtime.poll()
     texts = Counter(message.data["message"] for message in received)
-    assert texts["after the flood"] == 1
-    assert texts["ahead"] == 1
+    assert (texts["after the flood"], texts["ahead"]) == (1, 1)
 
 
 async def test_a_flood_brings_no_call_back(
     runtime: Runtime, hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "KEPT_AT_MOST", 60)
+    monkeypatch.setattr(KEPT_AT_MOST, 60)
     calls = async_capture_events(hass, EVENT_CALL)
     for index in range(10):
-        listed(runtime).add_call("missed", f"+3630{index:07}")
+        runtime.service.account.add_call("missed", f"+3630{index:07}")
     await runtime.poll()
     assert len(calls) == 10
-    for index in range(100):
-        freezer.tick(timedelta(seconds=10))
-        runtime.post(
-            event("whatsapp.received", whatsapp(f"{index}", f"w{index}", received_at=""), f"{index}")
-        )
-    listed(runtime).add_call("missed", ANNA)
+    await flood(runtime, freezer, seconds=10)
+    runtime.service.account.add_call("missed", ANNA)
     await runtime.poll()
     assert [call.data["number"] for call in calls][10:] == [ANNA]
 
 
-# What it takes up.
+# What it begins with.
 
 
 async def test_another_accounts_history_begins_anew(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Received
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Events
 ) -> None:
-    """Though there is a file: the account was switched."""
+    """Though there is a database: the account was switched."""
     freezer.move_to("2026-11-02 10:00:00+00:00")
     calls = async_capture_events(hass, EVENT_CALL)
     entry, service, other = new_entry(hass), Service(), Service()
     runtime = Runtime(hass, entry, service)
-    await runtime.ledger.load(history(time.time() - DAY))
+    await runtime.load(history(time.time() - DAY))
     await runtime.open()
     service.account.receive(ANNA, "of the first")
     await runtime.poll()
-    await runtime.ledger.close()
+    await runtime.database.close()
 
     # Both are older and newer than what the first account had.
     for age in (30 * DAY, 2 * DAY, 1800, 60, -60):
@@ -578,19 +613,19 @@ async def test_another_accounts_history_begins_anew(
     freezer.tick(timedelta(minutes=2))
     past = await other.received_messages(after=None, zone=UTC)
     noted = history_of((message, message.sender) for message in past)
-    for restarted in (noted, None):
+    for restarted in (noted, None, None):
         runtime = Runtime(hass, entry, other)
-        await runtime.ledger.load(restarted)
+        await runtime.load(restarted)
         await runtime.open()
         await runtime.poll()
-        await runtime.ledger.close()
+        await runtime.database.close()
     assert [message.data["message"] for message in received] == ["of the first"]
     assert calls == []
 
-    runtime = Runtime(hass, entry, other)
-    await runtime.ledger.load(None)
+    await (runtime := Runtime(hass, entry, other)).load()
     await runtime.open()
-    assert runtime.ledger.poll_after == noted["until"] - 3600
+    # The other one's phone may have been offline for long: it begins at that one's last message.
+    assert runtime.ledger.poll_after(timedelta(days=7)) == noted["until"] - 3600
     # A phone whose clock is behind, and one that brings its call late.
     other.account.receive(ANNA, "new", timestamp=noted["until"] - 1200)
     freezer.tick(timedelta(minutes=10))
@@ -598,75 +633,7 @@ async def test_another_accounts_history_begins_anew(
     await runtime.poll()
     assert [message.data["message"] for message in received][1:] == ["new"]
     assert len(calls) == 1
-    runtime.kill()
-
-
-async def test_another_account_is_looked_at_from_its_own_last_message_on(hass: HomeAssistant) -> None:
-    """Its phone may have been offline for longer than the former account's."""
-    entry, month_ago = new_entry(hass), int(time.time()) - 30 * DAY
-    runtime = Runtime(hass, entry, Service())
-    await runtime.ledger.load(history(time.time()))
-    runtime.kill()
-    runtime = Runtime(hass, entry, Service())
-    await runtime.ledger.load(history(month_ago))
-    assert runtime.ledger.poll_after == month_ago - 3600
-    runtime.kill()
-
-
-async def test_a_file_of_the_former_version_is_taken_up(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, received: Received, hass_storage: dict[str, Any]
-) -> None:
-    calls = async_capture_events(hass, EVENT_CALL)
-    entry, service = new_entry(hass), Service()
-    runtime = Runtime(hass, entry, service)
-    await runtime.ledger.load(history(time.time() - DAY))
-    await runtime.open()
-    service.account.receive(ANNA, "told")
-    await runtime.poll()
-    await runtime.ledger.close()
-    (saved,) = (kept["data"] for key, kept in hass_storage.items() if key.endswith(".ledger"))
-    del saved["calls_begin"]
-
-    freezer.tick(timedelta(hours=1))
-    service.account.receive(ANNA, "new")
-    service.account.add_call("missed", ANNA, at=time.time() - 60)
-    runtime = Runtime(hass, entry, service)
-    await runtime.ledger.load(None)
-    await runtime.open()
-    await runtime.poll()
-    assert [message.data["message"] for message in received] == ["told", "new"]
-    # It did not poll for calls: where those begin that nobody was told of nobody knows.
-    assert calls == []
-    freezer.tick(timedelta(minutes=10))
-    service.account.add_call("missed", ANNA)
-    await runtime.poll()
-    assert len(calls) == 1
-    runtime.kill()
-
-
-# What it keeps.
-
-
-async def test_it_holds_no_number_and_no_text(runtime: Runtime, hass_storage: dict[str, Any]) -> None:
-    listed(runtime).receive(ANNA, "the secret text", guid="the-guid")
-    await runtime.poll()
-    await runtime.second()
-    kept = json.dumps(hass_storage)
-    for unsaid in (ANNA, ANNA[1:], "the secret text", "the-guid"):
-        assert unsaid not in kept
-
-
-async def test_it_is_saved_within_a_second_however_much_comes(
-    runtime: Runtime, hass: HomeAssistant, hass_storage: dict[str, Any]
-) -> None:
-    """A delay that starts anew with each text would never be over."""
-    for index in range(14):
-        runtime.ledger.add((f"key {index}",), 0)
-        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=0.1 * index))
-        await hass.async_block_till_done()
-    (saved,) = (json.dumps(data) for key, data in hass_storage.items() if key.endswith(".ledger"))
-    assert '"key 0"' in saved
-    assert '"key 8"' in saved
+    await runtime.database.close()
 
 
 def message(**changed: Any) -> ReceivedMessage:
@@ -674,9 +641,8 @@ def message(**changed: Any) -> ReceivedMessage:
     return ReceivedMessage.from_api(row, source=Source.POLL, zone=UTC, arrived=dt_util.utcnow())
 
 
-@pytest.mark.parametrize(
-    ("changed", "is_a_repeat"),
-    [
+def test_the_id_or_else_sender_text_and_second_identify_a_repeat() -> None:
+    cases: list[tuple[dict[str, Any], bool]] = [
         ({}, True),
         ({"guid": "other"}, True),
         ({"message": "ho"}, True),
@@ -685,11 +651,8 @@ def message(**changed: Any) -> ReceivedMessage:
         ({"guid": "other", "timestamp_unix": 1_790_000_001}, False),
         ({"guid": "other", "message": "Hi"}, False),
         ({"guid": "other", "number": "+36301234568"}, False),
-    ],
-)
-def test_the_id_or_else_sender_text_and_second_tell_a_repeat(
-    changed: dict[str, Any], is_a_repeat: bool
-) -> None:
-    first, second = message(), message(**changed)
-    known = set(message_keys(first, first.sender)) & set(message_keys(second, second.sender))
-    assert bool(known) is is_a_repeat
+    ]
+    for changed, is_a_repeat in cases:
+        first, second = message(), message(**changed)
+        known = set(message_keys(first, first.sender)) & set(message_keys(second, second.sender))
+        assert bool(known) is is_a_repeat, changed

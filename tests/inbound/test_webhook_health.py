@@ -1,10 +1,12 @@
-"""WebhookHealth: what the webhook brings and what a poll has to bring tell whether it works, also after a restart."""
+"""WebhookHealth: what the webhook brings and what a poll has to bring show whether it works, also after a restart."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -13,28 +15,42 @@ from custom_components.smsmobileapi.api import Call, Direction, ReceivedMessage,
 from custom_components.smsmobileapi.const import DOMAIN
 from custom_components.smsmobileapi.inbound.webhook_health import WebhookHealth
 from custom_components.smsmobileapi.repairs import Issues
+from custom_components.smsmobileapi.storage import Database, database_path
 
 URL = "https://home.example.net/api/webhook/0123"
 OTHER = "https://home.example.net/api/webhook/4567"
-FILE = f"{DOMAIN}.account.webhook"
+
+type Load = Callable[[bool], Awaitable[WebhookHealth]]
 
 
 @pytest.fixture
-def entry(hass: HomeAssistant) -> MockConfigEntry:
+async def load(hass: HomeAssistant) -> AsyncIterator[Load]:
+    """Return what loads it, after what was loaded before has ended; for a new account, or not."""
     entry = MockConfigEntry(domain=DOMAIN, entry_id="account")
     entry.add_to_hass(hass)
-    return entry
+    loaded: list[tuple[WebhookHealth, Database]] = []
+
+    async def end() -> None:
+        for health, database in loaded:
+            health.close()
+            await database.close()
+
+    async def load_health(is_new: bool) -> WebhookHealth:
+        await end()
+        database = Database(hass, "account", on_fault=lambda _: None, on_recovery=lambda _: None)
+        await database.open()
+        health = WebhookHealth(hass, database, Issues(hass, entry))
+        await health.load(is_new=is_new)
+        loaded.append((health, database))
+        return health
+
+    yield load_health
+    await end()
 
 
 @pytest.fixture
-async def proof(hass: HomeAssistant, entry: MockConfigEntry) -> WebhookHealth:
-    return await loaded(hass, entry)
-
-
-async def loaded(hass: HomeAssistant, entry: MockConfigEntry, *, is_new: bool = False) -> WebhookHealth:
-    proof = WebhookHealth(hass, entry.entry_id, Issues(hass, entry))
-    await proof.load(is_new=is_new)
-    return proof
+async def health(load: Load) -> WebhookHealth:
+    return await load(False)
 
 
 def message(message_id: str | None, *, age: int = 0) -> ReceivedMessage:
@@ -54,130 +70,89 @@ async def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory, **passe
     await hass.async_block_till_done()
 
 
-async def test_it_is_proved_at_the_address_at_which_it_was_called(proof: WebhookHealth) -> None:
-    assert not proof.proves(URL)
-    proof.was_called(URL, None)
-    assert proof.proves(URL)
-    assert not proof.proves(OTHER)
-    assert not proof.proves(None)
+def test_it_works_at_the_address_at_which_it_was_called(health: WebhookHealth) -> None:
+    assert not health.is_working(URL)
+    health.called(URL, None)
+    assert health.is_working(URL)
+    assert not health.is_working(OTHER)
+    assert not health.is_working(None)
     # Called at an address that nobody knows: what was known stays so.
-    proof.was_called(None, None)
-    assert proof.proves(URL)
-    proof.was_called(OTHER, None)
-    assert not proof.proves(URL)
+    health.called(None, None)
+    assert health.is_working(URL)
+    health.called(OTHER, None)
+    assert not health.is_working(URL)
 
 
-async def test_what_is_known_outlives_a_restart(
-    hass: HomeAssistant, entry: MockConfigEntry, proof: WebhookHealth
+async def test_what_is_known_outlives_a_restart_but_not_another_account(
+    hass: HomeAssistant, health: WebhookHealth, load: Load
 ) -> None:
-    proof.was_called(URL, call())
-    await proof.close()
-    again = await loaded(hass, entry)
-    assert again.proves(URL)
-    assert again.has_brought_call
+    health.called(URL, call())
+    again = await load(False)
+    assert (again.is_working(URL), again.has_brought_call) == (True, True)
+    assert b"0123" not in database_path(hass, "account").read_bytes()
+    for is_new in (True, False):
+        other = await load(is_new)
+        assert (other.is_working(URL), other.has_brought_call) == (False, False)
 
 
-async def test_it_is_saved_soon_and_says_no_address(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, proof: WebhookHealth, hass_storage: dict[str, Any]
-) -> None:
-    proof.was_called(URL, call())
-    await pass_time(hass, freezer, seconds=1)
-    assert hass_storage[FILE]["data"]["brings_calls"] is True
-    assert "0123" not in str(hass_storage[FILE]["data"])
-
-
-@pytest.mark.parametrize(
-    ("saved", "is_proved", "brings_calls"),
-    [
-        pytest.param({"brings_calls": None}, True, False, id="null"),
-        pytest.param({}, True, False, id="of the former version"),
-        pytest.param({"brings_calls": True}, True, True, id="of this version"),
-    ],
-)
-async def test_a_saved_file_is_read(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    proof: WebhookHealth,
-    hass_storage: dict[str, Any],
-    saved: dict[str, Any],
-    is_proved: bool,
-    brings_calls: bool,
-) -> None:
-    proof.was_called(URL, None)
-    await proof.close()
-    kept = hass_storage[FILE]["data"]
-    del kept["brings_calls"]
-    kept.update(saved)
-    again = await loaded(hass, entry)
-    assert (again.proves(URL), again.has_brought_call) == (is_proved, brings_calls)
-
-
-async def test_of_another_account_nothing_is_known(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, proof: WebhookHealth
-) -> None:
-    proof.was_called(URL, call())
-    await proof.close()
-    other = await loaded(hass, entry, is_new=True)
-    assert not other.proves(URL)
-    assert not other.has_brought_call
-    # Also where the rest of its set-up fails.
-    await pass_time(hass, freezer, seconds=1)
-    again = await loaded(hass, entry)
-    assert not again.proves(URL)
-
-
-async def test_only_a_call_tells_that_calls_are_brought(proof: WebhookHealth) -> None:
-    proof.was_called(URL, message("g"))
-    proof.was_called(URL, None)
-    assert not proof.has_brought_call
-    proof.was_called(URL, call())
-    assert proof.has_brought_call
-    proof.was_called(URL, message("h"))
-    assert proof.has_brought_call
-    proof.polled_call()
-    assert not proof.has_brought_call
+def test_only_a_call_shows_that_calls_are_brought(health: WebhookHealth) -> None:
+    contents = (message("g"), None, call(), message("h"))
+    for content, has_brought_call in zip(contents, (False, False, True, True), strict=True):
+        health.called(URL, content)
+        assert health.has_brought_call is has_brought_call
+    health.polled(call())
+    assert not health.has_brought_call
     # That calls have to be polled for says nothing of messages.
-    assert proof.proves(URL)
+    assert health.is_working(URL)
 
 
-async def test_a_miss_has_it_prove_itself_again(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, proof: WebhookHealth
+async def test_after_a_miss_it_does_not_count_as_working_until_it_is_called(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, health: WebhookHealth
 ) -> None:
-    proof.was_called(URL, call())
-    proof.polled(message("g"))
+    health.called(URL, call())
+    health.polled(message("g"))
     await pass_time(hass, freezer, seconds=100)
-    assert proof.proves(URL)
+    assert health.is_working(URL)
     await pass_time(hass, freezer, seconds=60)
-    assert not proof.proves(URL)
-    assert proof.misses_today == 1
+    assert not health.is_working(URL)
+    assert health.misses_today == 1
     # Of calls it says nothing.
-    assert proof.has_brought_call
+    assert health.has_brought_call
     await pass_time(hass, freezer, hours=24)
-    assert proof.misses_today == 0
+    assert health.misses_today == 0
 
 
-@pytest.mark.parametrize(
-    "polled",
-    [
-        pytest.param(lambda: message(None), id="without an id"),
-        pytest.param(lambda: message("g", age=60), id="from before"),
-    ],
-)
-async def test_what_it_could_not_bring_is_no_miss(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, proof: WebhookHealth, polled: Any
+async def test_what_it_brought_or_could_not_bring_is_no_miss(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, health: WebhookHealth
 ) -> None:
-    proof.was_called(URL, None)
-    proof.polled(polled())
+    polled: list[ReceivedMessage] = [message(None), message("from before", age=60), message("late")]
+    for arrival in polled:
+        health.polled(arrival)
+    health.called(URL, message("late"))
     await pass_time(hass, freezer, minutes=5)
-    assert proof.proves(URL)
-    assert proof.misses_today == 0
+    assert (health.is_working(URL), health.misses_today) == (True, 0)
+    # Nothing is waited for after the end.
+    health.polled(message("g"))
+    health.close()
+    await pass_time(hass, freezer, minutes=5)
+    assert health.misses_today == 0
 
 
-async def test_nothing_is_waited_for_after_the_end(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, proof: WebhookHealth
+async def test_three_misses_of_a_day_are_reported_until_it_has_been_called_as_often(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, health: WebhookHealth
 ) -> None:
-    proof.was_called(URL, None)
-    proof.polled(message("g"))
-    await proof.close()
-    await pass_time(hass, freezer, minutes=5)
-    assert proof.misses_today == 0
+    def is_reported() -> Any:
+        return ir.async_get(hass).async_get_issue(DOMAIN, "webhook_misses_account")
+
+    for index in range(3):
+        assert not is_reported()
+        health.called(URL, None)
+        health.polled(message(f"{index}"))
+        await pass_time(hass, freezer, minutes=5)
+    assert is_reported()
+    for _ in range(2):
+        health.called(URL, None)
+    assert is_reported()
+    health.called(URL, None)
+    assert not is_reported()
+    assert health.misses_today == 0

@@ -1,77 +1,74 @@
-"""Fallback: a WhatsApp message that was taken and then failed becomes one SMS, never two."""
+"""WhatsApp, else SMS: who has WhatsApp is asked once a day, and a WhatsApp message that fails becomes one SMS, never two."""
 
 import asyncio
 from datetime import timedelta
-import logging
-import time
 from typing import Any
-from unittest.mock import AsyncMock
 
-from freezegun.api import FrozenDateTimeFactory
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_capture_events
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from simulator import Account, Phone, SentMessage, Simulator, report_data
+from simulator import Account, Phone, Simulator, report_data
 
 from ..conftest import add_contact, settle
 from .sending import (
     ANNA,
+    BELA,
+    CECIL,
+    CHECK,
+    ELSE_SMS,
+    HIGH_LIMITS,
     LOG,
     LONG,
+    NOON,
+    REFUSED,
     SEND,
+    SIX,
+    SIX_SECOND,
     TEXT,
+    Clock,
+    Entry,
+    Events,
     Gate,
-    Told,
+    Log,
+    Patch,
+    Row,
     act,
+    assert_private,
+    channels,
     do_not_wait,
-    happens,
-    in_vain,
+    error_of,
+    hide_whatsapp,
     kill,
     moments,
+    other_message,
+    our_lines,
     pass_time,
+    refuse_whatsapp,
+    reload,
     report,
     requests,
+    resend,
     send,
+    sent_in_a_day,
     set_options,
+    set_whatsapp,
     statuses,
-    went_by,
+    until,
+    warnings,
 )
 
-ELSE_SMS = {"channel": "whatsapp_else_sms"}
-NOON = "2026-01-15 12:00:00+01:00"
 FAILED = ("whatsapp", "failed")
+SENT = ("sms", "sent")
 
 
-@pytest.fixture
-def saved(hass_storage: dict[str, Any]) -> dict[str, Any]:
-    """What is on the disk; listed before the account, it is all of it."""
-    return hass_storage
-
-
-@pytest.fixture
-def told(home: HomeAssistant) -> Told:
-    """The bus events of reports, as they come."""
-    events: Told = async_capture_events(home, "smsmobileapi_message_report")
-    return events
-
-
-@pytest.fixture
-async def hooked(
-    hass_client_no_auth: ClientSessionGenerator, account: SmsMobileApiConfigEntry, service_account: Account
-) -> Account:
-    """The account at the service, with our webhook entered there."""
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    return service_account
+def checked(service_account: Account) -> list[str]:
+    """Return the numbers of which the service was asked whether they have WhatsApp."""
+    return [fields["recipients"] for fields in requests(service_account, CHECK)]
 
 
 async def send_and_fail(home: HomeAssistant, simulator: Simulator, hooked: Account, **data: Any) -> str:
-    """Have a WhatsApp message taken and then failed; return its id."""
+    """Have a WhatsApp message accepted and then failed; return its id."""
     (row,) = await send(home, **{**ELSE_SMS, **data})
     assert (row["channel"], row["status"]) == ("whatsapp", "accepted")
     await report(simulator, hooked, hooked.sent[-1], "failed", "NOT_ON_WHATSAPP")
@@ -80,178 +77,281 @@ async def send_and_fail(home: HomeAssistant, simulator: Simulator, hooked: Accou
     return message_id
 
 
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno >= logging.WARNING and record.name.startswith("custom_components.smsmobileapi")
+async def fail_unsent(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, **data: Any
+) -> None:
+    """Have a WhatsApp message fail whose SMS does not reach the service, and all of this in the database."""
+    await send(home, **{**ELSE_SMS, **data})
+    asked = len(requests(hooked))
+    simulator.fault(SEND, "delay", seconds=LONG)
+    await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
+    await until(lambda: len(requests(hooked)) > asked)
+    await account.runtime_data.database.flush()
+
+
+# Who has WhatsApp.
+
+
+@pytest.mark.usefixtures("account")
+async def test_each_number_gets_it_by_what_it_has(home: HomeAssistant, service_account: Account) -> None:
+    for answer in ("contact", "result"):
+        service_account.check_dress = answer  # type: ignore[assignment]  # one of its values
+        numbers = [f"+3630{answer == 'result':d}{number:06}" for number in range(4)]
+        set_whatsapp(service_account, *numbers[::2])
+        rows = await send(home, [*numbers, "1770"], **ELSE_SMS)
+        assert [row["recipient"] for row in rows] == [*numbers, "1770"]
+        assert [row["channel"] for row in rows] == ["whatsapp", "sms"] * 2 + ["sms"]
+        assert [row["alphabet"] for row in rows] == [None, "GSM-7"] * 2 + ["GSM-7"]
+    # A short code has none.
+    assert len(checked(service_account)) == 8
+
+
+async def test_a_number_is_checked_once_a_day_and_only_for_the_fallback(
+    home: HomeAssistant, freezer: Clock, account: Entry, service_account: Account
+) -> None:
+    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
+    for channel in ("sms", "whatsapp", "both"):
+        await send(home, channel=channel)
+    assert checked(service_account) == []
+    service_account.sent.clear()
+    set_whatsapp(service_account)
+    for recipient in ("Anna", ANNA, "06 30 123 4567", 36301234567):
+        await send(home, recipient, **ELSE_SMS)
+    await send(home, BELA, **ELSE_SMS)
+    assert checked(service_account) == [ANNA[1:], BELA[1:]]
+    # They got it since.
+    set_whatsapp(service_account, ANNA, BELA)
+    freezer.tick(timedelta(hours=24, seconds=-1))
+    await send(home, ANNA, **ELSE_SMS)
+    freezer.tick(timedelta(seconds=1))
+    await send(home, ANNA, **ELSE_SMS)
+    assert channels(service_account) == ["sms"] * 6 + ["whatsapp"]
+    # What the user asks counts from then on.
+    await act(home, "check_whatsapp", recipients=BELA)
+    await send(home, BELA, **ELSE_SMS)
+    assert channels(service_account)[-1] == "whatsapp"
+    assert len(checked(service_account)) == 4
+
+
+async def test_of_many_at_once_only_the_first_checks(
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
+) -> None:
+    await set_options(home, account, **HIGH_LIMITS)
+    set_whatsapp(service_account)
+    simulator.fault(CHECK, "delay", seconds=0.05, count=100)
+    await asyncio.gather(*(send(home, message=f"Part {number}", **ELSE_SMS) for number in range(10)))
+    assert channels(service_account) == ["sms"] * 10
+    assert len(checked(service_account)) == 1
+
+
+@pytest.mark.usefixtures("account")
+async def test_where_it_is_not_known_whatsapp_is_tried(
+    home: HomeAssistant, simulator: Simulator, service_account: Account
+) -> None:
+    hide_whatsapp(service_account)
+    for _ in range(2):
+        await send(home, **ELSE_SMS)
+    # An answer that does not say it is not asked for again and again; one that did not come is.
+    assert len(checked(service_account)) == 1
+    table: list[tuple[str, dict[str, Any]]] = [
+        ("status", {"status": 404}),
+        ("status", {"status": 429, "retry_after": 3600}),
+        ("status", {"status": 500}),
+        ("html", {}),
+        ("empty", {}),
+        # aiohttp by itself repeats a GET on a connection that was kept open.
+        ("drop_before", {"count": 2}),
     ]
+    for kind, options in table:
+        simulator.reset()
+        simulator.fault(CHECK, kind, **options)
+        await send(home, BELA, **ELSE_SMS)
+        assert channels(service_account) == ["whatsapp"], kind
+    simulator.reset()
+    await send(home, BELA, **ELSE_SMS)
+    assert len(checked(service_account)) == 1
 
 
-def report_entity(home: HomeAssistant) -> tuple[str, str]:
-    state = home.states.get("event.smsmobileapi_report")
-    assert state
-    return state.attributes["channel"], state.attributes["event_type"]
+@pytest.mark.usefixtures("account")
+async def test_no_more_answers_are_remembered_than_a_home_needs(
+    home: HomeAssistant, monkeypatch: Patch, service_account: Account
+) -> None:
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 2)
+    for number in (ANNA, BELA, CECIL, CECIL, BELA, ANNA):
+        await send(home, number, **ELSE_SMS)
+    assert checked(service_account) == [ANNA[1:], BELA[1:], CECIL[1:], ANNA[1:]]
 
 
-# Told by the service, or learnt from its log.
+@pytest.mark.usefixtures("account")
+async def test_beyond_the_limit_nothing_is_checked(
+    home: HomeAssistant, simulator: Simulator, service_account: Account
+) -> None:
+    """A loop costs nothing beyond it, also where the service can't tell."""
+    simulator.fault(CHECK, "status", status=500, count=1000)
+    sends = (send(home, **ELSE_SMS) for _ in range(40))
+    outcomes = await asyncio.gather(*sends, return_exceptions=True)
+    assert sum(isinstance(result, list) for result in outcomes) == 20
+    assert len(checked(service_account)) == 20
 
 
-async def test_the_service_tells_and_an_sms_goes_in_its_place(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, told: Told
+# Refused by WhatsApp: an SMS in the same action.
+
+
+async def test_a_message_that_whatsapp_refuses_is_an_sms_in_the_same_action(
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
+) -> None:
+    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
+    refuse_whatsapp(service_account)
+    (row,) = await send(home, "Anna")
+    assert [fields["sendsms"] for fields in requests(service_account)] == ["0", "1"]
+    (sent,) = service_account.sent
+    assert (row["channel"], row["message_id"], row["contact"]) == ("sms", sent.guid, "Anna")
+    assert (row["parts"], row["alphabet"]) == (1, "GSM-7")
+    assert sent_in_a_day(account) == 1
+    # What says that the phone is offline may mean its WhatsApp: an alarm must not end there.
+    service_account.whatsapp_numbers = None
+    for result in (
+        {"error": 2},
+        {"error": 0, "sent": "0", "note": "the mobile is not connected to WhatsApp"},
+    ):
+        simulator.fault(SEND, "nonsense", body={"result": result})
+        (row,) = await send(home, "Anna")
+        assert row["channel"] == "sms"
+    # Where the SMS is refused too, nothing counts.
+    simulator.fault(SEND, "nonsense", **REFUSED, count=2)
+    err = await error_of(home, **ELSE_SMS)
+    assert str(err) == "The service refused: no credit"
+    assert sent_in_a_day(account) == 3
+    refuse_whatsapp(service_account)
+    assert (await error_of(home, channel="whatsapp")).translation_key == "refused"
+
+
+async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_there_is_none(
+    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
+) -> None:
+    table: list[tuple[str, dict[str, Any], str]] = [
+        ("status", {"status": 403}, "invalid_auth"),
+        ("status", {"status": 403, "error": "api_expired"}, "subscription_expired"),
+        ("status", {"status": 429, "retry_after": 3600}, "rate_limited"),
+        ("status", {"status": 503, "count": 4}, "cannot_connect"),
+        ("drop_after", {}, "may_have_been_sent"),
+        ("drop_before", {}, "may_have_been_sent"),
+    ]
+    for kind, options, key in table:
+        simulator.reset()
+        simulator.fault(SEND, kind, **options)
+        simulator.fault(LOG, "status", status=500)
+        assert (await error_of(home, **ELSE_SMS)).translation_key == key
+        assert {fields["sendsms"] for fields in requests(service_account)} == {"0"}
+    assert sent_in_a_day(account) == 2
+    simulator.reset()
+    simulator.fault(SEND, "drop_after")
+    (row,) = await send(home, **ELSE_SMS)
+    assert row["channel"] == "whatsapp"
+    assert channels(service_account) == ["whatsapp"]
+
+
+# Failed on its way: an SMS in its place.
+
+
+async def test_a_message_that_is_reported_as_failed_becomes_an_sms(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, events: Events
 ) -> None:
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
     failed = await send_and_fail(home, simulator, hooked, recipients="Anna")
     _, sms = hooked.sent
     assert (sms.channel, sms.recipient, sms.fields["message"]) == ("sms", ANNA, TEXT)
-    assert statuses(told) == [FAILED]
-    assert report_entity(home) == FAILED
+    assert statuses(events) == [FAILED]
     await report(simulator, hooked, sms, "sent")
-    assert statuses(told) == [FAILED, ("sms", "sent")]
-    assert report_entity(home) == ("sms", "sent")
-    assert [event.data["message_id"] for event in told] == [failed, sms.guid]
-    assert {(event.data["contact"], event.data["recipient"]) for event in told} == {("Anna", ANNA)}
-    assert [event.data["error"] for event in told] == ["NOT_ON_WHATSAPP", None]
-    assert account.runtime_data.limits.sent_in_a_day == 2
+    assert statuses(events) == [FAILED, SENT]
+    assert [event.data["message_id"] for event in events] == [failed, sms.guid]
+    assert {(event.data["contact"], event.data["recipient"]) for event in events} == {("Anna", ANNA)}
+    assert [event.data["error"] for event in events] == ["NOT_ON_WHATSAPP", None]
+    assert sent_in_a_day(account) == 2
 
 
-async def test_the_log_tells_and_an_sms_goes_in_its_place(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+@pytest.mark.usefixtures("account")
+async def test_a_message_that_the_log_has_as_failed_becomes_an_sms(
+    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
 ) -> None:
     service_account.whatsapp_delivery_error = "NOT_ON_WHATSAPP"
     await send(home, **ELSE_SMS)
     for _ in range(3):
         await pass_time(home, freezer, seconds=5)
     await pass_time(home, freezer, hours=2)
-    assert went_by(service_account) == ["whatsapp", "sms"]
-    assert statuses(told) == [FAILED, ("sms", "sent")]
+    assert channels(service_account) == ["whatsapp", "sms"]
+    assert statuses(events) == [FAILED, SENT]
 
 
-async def test_what_was_sent_is_not_sent_again(
-    freezer: FrozenDateTimeFactory,
+async def test_it_is_one_sms_however_often_it_is_reported_and_none_where_it_was_sent(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-) -> None:
-    """Nor where the service changes its mind afterwards."""
-    await send(home, **ELSE_SMS)
-    await report(simulator, hooked, hooked.sent[0], "sent")
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await pass_time(home, freezer, hours=2)
-    assert went_by(hooked) == ["whatsapp"]
-
-
-@pytest.mark.parametrize("channel", ["whatsapp", "both"])
-async def test_what_was_to_go_by_whatsapp_only_is_not_replaced(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, channel: str
-) -> None:
-    await send(home, channel=channel)
-    before = went_by(hooked)
-    await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
-    await settle(home)
-    assert went_by(hooked) == before
-
-
-async def test_however_often_it_is_told_it_is_one_sms(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-) -> None:
-    await send_and_fail(home, simulator, hooked)
-    for status in ("failed", "failed", "sent", "failed"):
-        await report(simulator, hooked, hooked.sent[0], status, "NO_SERVICE")
-        await settle(home)
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await pass_time(home, freezer, hours=2)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-
-
-async def test_what_is_remembered_of_them_is_bounded(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 1)
-    for _ in range(3):
+    for _ in range(2):
         await send_and_fail(home, simulator, hooked)
-    assert len(home.data["smsmobileapi_fallbacks"]) == 1
+    for status in ("failed", "sent", "failed"):
+        await report(simulator, hooked, hooked.sent[0], status, "NO_SERVICE")
+        await settle(home)
+    await reload(home, account)
     for sent in hooked.sent[::2]:
         await report(simulator, hooked, sent, "failed", "NO_SERVICE")
-    await settle(home)
-    assert went_by(hooked) == ["whatsapp", "sms"] * 3
+    await pass_time(home, freezer, hours=2)
+    assert channels(hooked) == ["whatsapp", "sms"] * 2
+    # The service may change its mind afterwards; and by WhatsApp alone there is no SMS.
+    for data in (ELSE_SMS, {"channel": "whatsapp"}, {"channel": "both"}):
+        hooked.sent.clear()
+        await send(home, **data)
+        before = channels(hooked)
+        if data is ELSE_SMS:
+            await report(simulator, hooked, hooked.sent[-1], "sent")
+        await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
+        await settle(home)
+        assert channels(hooked) == before
 
 
-async def test_what_was_given_up_and_fails_after_all_is_replaced(
-    freezer: FrozenDateTimeFactory,
+async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_too(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    told: Told,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
-    """Its phone was off: nobody could tell for an hour."""
+    """Its phone was off for an hour, or faster than the answer."""
     hooked.delivery_delay = LONG
     await send(home, **ELSE_SMS)
     for _ in range(10):
         await pass_time(home, freezer, hours=1)
-    assert statuses(told) == [("whatsapp", "unknown")]
-    assert went_by(hooked) == ["whatsapp"]
+    assert statuses(events) == [("whatsapp", "unknown")]
+    assert channels(hooked) == ["whatsapp"]
     await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
     await settle(home)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-
-
-async def test_a_report_before_the_answer_falls_back_too(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    assert channels(hooked) == ["whatsapp", "sms"]
     gate = Gate(simulator, monkeypatch, SEND)
     sending = asyncio.create_task(send(home, **ELSE_SMS))
     await gate.is_reached()
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
+    await report(simulator, hooked, hooked.sent[2], "failed", "NO_SERVICE")
     gate.open()
     (row,) = await sending
     await settle(home)
-    assert row["message_id"] == hooked.sent[0].guid
-    assert went_by(hooked) == ["whatsapp", "sms"]
+    assert row["message_id"] == hooked.sent[2].guid
+    assert channels(hooked) == ["whatsapp", "sms"] * 2
 
 
-# What the SMS is like.
-
-
-async def test_it_is_sent_as_was_wished_but_for_what_sms_does_not_have(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     hooked.phones.append(Phone(sid="phone-2", label="Kitchen"))
-    await account.runtime_data.coordinator.async_refresh()
-    account.runtime_data.coordinator.take_phones(
-        await account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
-    )
-    await send_and_fail(
-        home,
-        simulator,
-        hooked,
-        phone="Kitchen",
-        sim="2",
-        short_links=True,
-        encrypt=True,
-        media_url="https://example.com/cat.jpg",
-    )
+    phones = await account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
+    account.runtime_data.coordinator.update_phones(phones, dt_util.utcnow())
+    how = {"phone": "Kitchen", "sim": 2, "short_links": True, "encrypt": True}
+    await send_and_fail(home, simulator, hooked, **how, media_url="https://example.com/cat.jpg")
     by_whatsapp, by_sms = requests(hooked)
     assert by_whatsapp["url_media"] == "https://example.com/cat.jpg"
     kept = {"sIdentifiant": "phone-2", "port": "2", "shorturl": "1", "encrypt_message": "yes"}
@@ -260,84 +360,51 @@ async def test_it_is_sent_as_was_wished_but_for_what_sms_does_not_have(
     assert not {"url_media", "sendwa", "waonly", "schedule_timestamp"} & by_sms.keys()
 
 
-async def test_it_does_not_go_before_its_time(
-    freezer: FrozenDateTimeFactory,
+@pytest.mark.parametrize("fails_at_once", [True, False])
+async def test_the_sms_does_not_go_before_its_time(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    told: Told,
+    events: Events,
+    fails_at_once: bool,
 ) -> None:
     freezer.move_to(NOON)
-    await send_and_fail(home, simulator, hooked, send_at="2026-01-15 18:00:00")
-    assert [message.scheduled for message in hooked.sent] == [1768496400, 1768496400]
+    if fails_at_once:
+        await send_and_fail(home, simulator, hooked, send_at=SIX)
+    else:
+        hooked.whatsapp_delivery_error = "NO_SERVICE"
+        await send(home, **ELSE_SMS, send_at=SIX)
     await pass_time(home, freezer, hours=6, seconds=5)
-    assert statuses(told) == [FAILED, ("sms", "sent")]
-
-
-async def test_after_its_time_it_goes_at_once(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
-) -> None:
-    freezer.move_to(NOON)
-    service_account.whatsapp_delivery_error = "NO_SERVICE"
-    await send(home, **ELSE_SMS, send_at="2026-01-15 18:00:00")
-    await pass_time(home, freezer, hours=6, seconds=5)
-    assert [message.scheduled for message in service_account.sent] == [1768496400, None]
+    assert [message.scheduled for message in hooked.sent] == [
+        SIX_SECOND,
+        SIX_SECOND if fails_at_once else None,
+    ]
     await pass_time(home, freezer, seconds=5)
-    assert statuses(told) == [FAILED, ("sms", "sent")]
+    assert statuses(events) == [FAILED, SENT]
 
 
 # The limits.
 
 
-async def test_the_limit_of_a_minute_lets_it_pass(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+async def test_the_limit_of_a_minute_lets_the_sms_pass_and_that_of_a_day_does_not(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
     await set_options(home, account, messages_per_minute=1, messages_per_day=2)
     await send_and_fail(home, simulator, hooked)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-
-
-async def test_the_limit_of_a_day_does_not(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    await set_options(home, account, messages_per_minute=1, messages_per_day=1)
+    assert channels(hooked) == ["whatsapp", "sms"]
+    await set_options(home, account, messages_per_minute=3, messages_per_day=3)
     caplog.clear()
     await send_and_fail(home, simulator, hooked)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await settle(home)
-    assert went_by(hooked) == ["whatsapp"]
+    assert channels(hooked) == ["whatsapp", "sms", "whatsapp"]
     about_limit, about_fallback = warnings(caplog)
-    assert "limit of 1 messages a day" in about_limit
+    assert "limit of 3 messages a day" in about_limit
     assert "limit_day" in about_fallback
 
 
-async def test_who_waits_hears_of_the_limit(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
-) -> None:
-    await set_options(home, account, messages_per_day=1)
-    waiting = asyncio.create_task(
-        in_vain(home, "send_message", recipients=ANNA, message=TEXT, wait_for_report=10, **ELSE_SMS)
-    )
-    await happens(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    assert (await waiting).translation_key == "limit_day"
-
-
-async def test_an_sms_that_is_refused_does_not_count_and_is_said(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
+async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_again(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
     await send(home, **ELSE_SMS)
     body = {"result": {"error": 0, "sent": "0", "note": f"no credit for {ANNA}: {TEXT}"}}
@@ -346,204 +413,117 @@ async def test_an_sms_that_is_refused_does_not_count_and_is_said(
     await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
     await settle(home)
     assert len(requests(hooked)) == 2
-    assert account.runtime_data.limits.sent_in_a_day == 1
+    assert sent_in_a_day(account) == 1
     (warning,) = warnings(caplog)
     assert "refused" in warning
     assert "credit" not in warning
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
+    assert_private(account, our_lines(caplog))
+    await reload(home, account)
     assert len(requests(hooked)) == 2
 
 
 # Over a reload, a restart, a kill.
 
 
-async def test_a_reload_in_the_middle_sends_one_and_follows_it(
+async def test_a_reload_or_a_stop_in_the_middle_waits_for_the_sms(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
-    await send(home, **ELSE_SMS)
-    gate = Gate(simulator, monkeypatch, SEND)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await gate.is_reached()
-    for _ in range(2):
-        await home.config_entries.async_reload(account.entry_id)
-    gate.open()
-    await settle(home)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-    await report(simulator, hooked, hooked.sent[1], "sent")
-    assert statuses(told) == [FAILED, ("sms", "sent")]
-    assert account.runtime_data.reports.unreplaced == []
-
-
-@pytest.mark.parametrize("moment", ["close", "load"])
-async def test_an_answer_that_comes_while_the_account_reloads_is_no_second_sms_ever(
-    saved: dict[str, Any],
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-    moment: str,
-) -> None:
-    """Just after the old reports were written, or just before the new ones were read."""
-    await send(home, **ELSE_SMS)
-    gate = Gate(simulator, monkeypatch, SEND)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await gate.is_reached()
-    reports = type(account.runtime_data.reports)
-    plain = getattr(reports, moment)
-
-    async def meanwhile(self: Any) -> None:
-        if moment == "close":
-            await plain(self)
-        if not told_late:
-            told_late.append(True)
-            sms = next(iter(home.data["smsmobileapi_fallbacks"].values()))
+    for stop in (home.config_entries.async_reload(account.entry_id), home.async_stop(force=True)):
+        hooked.sent.clear()
+        events.clear()
+        await send(home, **ELSE_SMS)
+        with monkeypatch.context() as patched:
+            gate = Gate(simulator, patched, SEND)
+            await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
+            await gate.is_reached()
+            stopping = asyncio.create_task(stop)
+            await moments()
+            assert not stopping.done()
             gate.open()
-            await happens(sms.done)
-        if moment == "load":
-            await plain(self)
-
-    told_late: list[bool] = []
-    monkeypatch.setattr(reports, moment, meanwhile)
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    assert told_late
-    assert account.runtime_data.reports.unreplaced == []
-    await home.config_entries.async_unload(account.entry_id)
-    home.data.pop("smsmobileapi_fallbacks")
-    await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-    if moment == "load":
-        await report(simulator, hooked, hooked.sent[1], "sent")
-        assert statuses(told) == [FAILED, ("sms", "sent")]
+            await stopping
+        assert channels(hooked) == ["whatsapp", "sms"]
+        if home.is_running:
+            await report(simulator, hooked, hooked.sent[1], "sent")
+            assert statuses(events) == [FAILED, SENT]
+        assert account.runtime_data.reports.without_sms == []
 
 
-async def test_a_restart_between_report_and_sms_loses_nothing(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
+async def test_a_kill_between_report_and_sms_loses_nothing(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
-    """What is on the disk is that it failed, not yet that an SMS was sent."""
+    do_not_wait(monkeypatch)
     await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
-    await send(home, "Anna", short_links=True)
-    do_not_wait(monkeypatch)
-    with monkeypatch.context() as patched:
-        never = AsyncMock(return_value=HomeAssistantError())
-        patched.setattr("custom_components.smsmobileapi.outbound.fallback.Fallback._fall_back", never)
-        await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-        await pass_time(home, freezer, seconds=2)
-    assert went_by(hooked) == ["whatsapp"]
+    await fail_unsent(home, account, simulator, hooked, recipients="Anna")
+    assert channels(hooked) == ["whatsapp"]
     for _ in range(3):
-        await kill(home, account, saved)
+        await kill(home, account)
         await pass_time(home, freezer, seconds=2)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-    sms = hooked.sent[1]
-    assert (sms.recipient, sms.fields["message"], sms.fields["shorturl"]) == (ANNA, TEXT, "1")
+    assert channels(hooked) == ["whatsapp", "sms"]
+    assert (hooked.sent[1].recipient, hooked.sent[1].fields["message"]) == (ANNA, TEXT)
     await pass_time(home, freezer, seconds=15)
-    assert statuses(told) == [FAILED, ("sms", "sent")]
-    assert told[1].data["contact"] == "Anna"
+    assert statuses(events) == [FAILED, SENT]
+    assert events[1].data["contact"] == "Anna"
 
 
-async def test_after_more_than_a_day_nobody_waits_for_the_sms(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
+async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
-    await send(home, **ELSE_SMS)
     do_not_wait(monkeypatch)
-    with monkeypatch.context() as patched:
-        never = AsyncMock(return_value=HomeAssistantError())
-        patched.setattr("custom_components.smsmobileapi.outbound.fallback.Fallback._fall_back", never)
-        await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-        await pass_time(home, freezer, seconds=2)
-    freezer.tick(timedelta(days=1, minutes=1))
-    await kill(home, account, saved)
-    await pass_time(home, freezer, seconds=2)
-    assert went_by(hooked) == ["whatsapp"]
-
-
-@pytest.mark.parametrize("is_taken", [False, True])
-async def test_a_kill_while_the_sms_is_sent_sends_one(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-    is_taken: bool,
-) -> None:
-    """Whether the service had it by then is in its log."""
-    await send(home, **ELSE_SMS)
+    # Another SMS with the same text, which is none in its place.
     (before,) = await send(home, channel="sms")
-    do_not_wait(monkeypatch)
-    with monkeypatch.context() as patched:
-        never = AsyncMock(return_value=HomeAssistantError())
-        patched.setattr("custom_components.smsmobileapi.outbound.fallback.Fallback._fall_back", never)
-        await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-        await pass_time(home, freezer, seconds=2)
-    if is_taken:
-        now = time.time()
-        form = {"recipients": ANNA, "message": TEXT}
-        sms = SentMessage(fields=form, guid="taken", at=now, channel="sms", due=now, sid="phone-1")
-        hooked.sent.append(sms)
-    await kill(home, account, saved)
-    assert went_by(hooked) == ["whatsapp", "sms", "sms"]
-    assert len(requests(hooked)) == 2 + (not is_taken)
+    await fail_unsent(home, account, simulator, hooked)
+    other_message(hooked)
+    await kill(home, account)
+    assert channels(hooked) == ["sms", "whatsapp", "sms"]
     await report(simulator, hooked, hooked.sent[2], "sent")
-    assert [event.data["message_id"] for event in told] == [hooked.sent[0].guid, hooked.sent[2].guid]
-    assert before["message_id"] == hooked.sent[1].guid
+    assert statuses(events) == [FAILED, SENT]
+    assert events[1].data["message_id"] == "other" != before["message_id"]
 
 
-async def test_where_nobody_can_tell_after_a_kill_there_is_no_second_sms(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
+@pytest.mark.parametrize("how", ["log is unreadable", "text is encrypted", "a day has passed"])
+async def test_after_a_kill_no_sms_is_sent_that_may_have_been_sent_or_is_too_late(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     hooked: Account,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    caplog: Log,
+    monkeypatch: Patch,
+    how: str,
 ) -> None:
-    await send(home, **ELSE_SMS)
     do_not_wait(monkeypatch)
-    with monkeypatch.context() as patched:
-        never = AsyncMock(return_value=HomeAssistantError())
-        patched.setattr("custom_components.smsmobileapi.outbound.fallback.Fallback._fall_back", never)
-        await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-        await pass_time(home, freezer, seconds=2)
-    simulator.fault(LOG, "status", status=500, count=9)
+    await fail_unsent(home, account, simulator, hooked, encrypt=how == "text is encrypted")
+    if how == "log is unreadable":
+        simulator.fault(LOG, "status", status=500, count=9)
+    if how == "a day has passed":
+        freezer.tick(timedelta(days=1, minutes=1))
     caplog.clear()
-    await kill(home, account, saved)
-    assert went_by(hooked) == ["whatsapp"]
-    (warning,) = warnings(caplog)
-    assert "may_have_been_sent" in warning
+    await kill(home, account)
+    await pass_time(home, freezer, seconds=2)
+    assert channels(hooked) == ["whatsapp"]
+    expected = 0 if how == "a day has passed" else 1
+    assert len([line for line in warnings(caplog) if "may_have_been_sent" in line]) == expected
 
 
-async def test_what_failed_while_home_assistant_was_down_is_replaced(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+async def test_a_message_that_failed_while_home_assistant_was_down_becomes_an_sms(
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay, service_account.whatsapp_delivery_error = 60, "NO_SERVICE"
     await send(home, **ELSE_SMS)
@@ -551,223 +531,119 @@ async def test_what_failed_while_home_assistant_was_down_is_replaced(
     freezer.tick(timedelta(minutes=10))
     service_account.delivery_delay = 0
     await home.config_entries.async_setup(account.entry_id)
-    await pass_time(home, freezer, seconds=5)
-    await pass_time(home, freezer, seconds=5)
-    assert statuses(told) == [FAILED, ("sms", "sent")]
-    assert went_by(service_account) == ["whatsapp", "sms"]
-
-
-async def test_home_assistant_that_stops_in_the_middle_sends_one(
-    saved: dict[str, Any],
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    await send(home, **ELSE_SMS)
-    gate = Gate(simulator, monkeypatch, SEND)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await gate.is_reached()
-    stopping = asyncio.create_task(home.async_stop(force=True))
-    await moments()
-    assert not stopping.done()
-    gate.open()
-    await stopping
-    assert went_by(hooked) == ["whatsapp", "sms"]
-    on_disk = saved[f"smsmobileapi.{account.entry_id}.reports"]["data"]
-    assert [(message["status"], message["sms_instead"]) for message in on_disk] == [
-        ("failed", None),
-        ("accepted", None),
-    ]
+    for _ in range(2):
+        await pass_time(home, freezer, seconds=5)
+    assert statuses(events) == [FAILED, SENT]
+    assert channels(service_account) == ["whatsapp", "sms"]
 
 
 async def test_the_text_is_not_kept_for_longer_than_it_is_needed(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
+    async def rows() -> list[str]:
+        database = account.runtime_data.database
+        await database.flush()
+        return await database.load(
+            lambda connection: [data for (data,) in connection.execute("select data from messages")], ["?"]
+        )
+
     await send_and_fail(home, simulator, hooked)
     await send(home, **ELSE_SMS)
-    await pass_time(home, freezer, seconds=2)
-    assert TEXT in str(saved[f"smsmobileapi.{account.entry_id}.reports"])
+    assert [TEXT in row for row in await rows()] == [False, False, True]
     await report(simulator, hooked, hooked.sent[-1], "sent")
-    await pass_time(home, freezer, seconds=2)
-    assert TEXT not in str(saved[f"smsmobileapi.{account.entry_id}.reports"])
+    assert [TEXT in row for row in await rows()] == [False] * 3
 
 
 # Waiting for it.
 
 
-async def wait_and_fail(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, **data: Any
-) -> asyncio.Task[list[dict[str, Any]]]:
-    """Wait in an action until WhatsApp has failed and the SMS has been taken."""
-    waiting = asyncio.create_task(send(home, **{"wait_for_report": 10, **ELSE_SMS, **data}))
-    await happens(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
-    await happens(lambda: account.runtime_data.reports.pending)
-    assert not waiting.done()
-    return waiting
+def wait_for_report(home: HomeAssistant, seconds: float = 60) -> asyncio.Task[list[Row]]:
+    return asyncio.create_task(send(home, wait_for_report=seconds, **ELSE_SMS))
 
 
-async def test_who_waits_hears_of_the_sms(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+async def test_an_action_that_waits_gets_the_sms(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
-    waiting = await wait_and_fail(home, account, simulator, hooked)
+    waiting = wait_for_report(home)
+    await until(lambda: account.runtime_data.reports.pending)
+    await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
+    await until(lambda: account.runtime_data.reports.pending)
+    assert not waiting.done()
     await report(simulator, hooked, hooked.sent[1], "sent")
     (row,) = await waiting
     assert row["message_id"] == hooked.sent[1].guid
     assert (row["channel"], row["status"], row["parts"], row["alphabet"]) == ("sms", "sent", 1, "GSM-7")
 
 
-async def test_who_waits_hears_of_the_sms_also_over_reloads(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
-    waiting = asyncio.create_task(send(home, wait_for_report=10, **ELSE_SMS))
-    await happens(lambda: account.runtime_data.reports.pending)
-    for message, status in ((0, "failed"), (1, "sent")):
-        await home.config_entries.async_reload(account.entry_id)
-        assert not waiting.done()
-        await report(simulator, hooked, hooked.sent[message], status, "NO_SERVICE" if not message else "")
-        await settle_but(home, waiting)
-    (row,) = await waiting
-    assert (row["channel"], row["status"]) == ("sms", "sent")
-
-
-async def settle_but(home: HomeAssistant, waiting: asyncio.Task[Any]) -> None:
-    """Wait until nothing is going on any more but this."""
-    await happens(lambda: waiting.done() or home.config_entries.async_entries("smsmobileapi")[0].runtime_data)
-    await moments()
-
-
-async def test_who_waits_hears_that_the_sms_failed_too(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
-) -> None:
-    waiting = asyncio.create_task(
-        in_vain(home, "send_message", recipients=ANNA, message=TEXT, wait_for_report=10, **ELSE_SMS)
-    )
-    await happens(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
-    await happens(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[1], "failed", f"NO_SERVICE for {ANNA}: {TEXT}")
-    err = await waiting
-    assert err.translation_key == "report_failed"
-    assert "NO_SERVICE" in str(err)
-    assert ANNA not in str(err) and TEXT not in str(err)
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "key"),
-    [
-        ("nonsense", {"body": {"result": {"error": 0, "sent": "0", "note": "no credit"}}}, "refused"),
+    table: list[tuple[str, dict[str, Any], str]] = [
+        ("nonsense", REFUSED, "refused"),
         ("nonsense", {"body": {"result": {"error": 2}}}, "phone_offline"),
         ("status", {"status": 403}, "invalid_auth"),
         ("drop_before", {"count": 2}, "may_have_been_sent"),
-    ],
-)
-async def test_who_waits_hears_why_there_is_no_sms(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    kind: str,
-    options: dict[str, Any],
-    key: str,
+        ("delay", {"seconds": 0}, "report_failed"),
+        ("", {}, "limit_day"),
+    ]
+    for kind, options, key in table:
+        simulator.reset()
+        if key == "limit_day":
+            await set_options(home, account, messages_per_day=sent_in_a_day(account) + 1)
+        waiting = asyncio.create_task(error_of(home, wait_for_report=60, **ELSE_SMS))
+        await until(lambda: account.runtime_data.reports.pending)
+        if key != "limit_day":
+            simulator.fault(SEND, kind, **options)
+        await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
+        if key == "report_failed":
+            await until(lambda: account.runtime_data.reports.pending)
+            await report(simulator, hooked, hooked.sent[1], "failed", f"NO_SERVICE for {ANNA}: {TEXT}")
+        err = await waiting
+        assert err.translation_key == key
+        assert_private(account, [], err)
+
+
+async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers_failed(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, monkeypatch: Patch
 ) -> None:
-    waiting = asyncio.create_task(
-        in_vain(home, "send_message", recipients=ANNA, message=TEXT, wait_for_report=10, **ELSE_SMS)
-    )
-    await happens(lambda: account.runtime_data.reports.pending)
-    simulator.fault(SEND, kind, **options)
+    """The row is the SMS where it was accepted by then, else the WhatsApp message, whose SMS is on its way."""
+    waiting = wait_for_report(home, 1)
+    await until(lambda: account.runtime_data.reports.pending)
     await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
-    assert (await waiting).translation_key == key
-
-
-async def test_nobody_waits_for_longer_than_they_say(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The row says what is known by then: that WhatsApp failed, or that the SMS was taken."""
-    waiting = await wait_and_fail(home, account, simulator, hooked, wait_for_report=1)
     (row,) = await waiting
     assert (row["channel"], row["status"]) == ("sms", "accepted")
-    waiting = asyncio.create_task(send(home, wait_for_report=1, **ELSE_SMS))
-    await happens(lambda: len(hooked.sent) == 3 and account.runtime_data.reports.pending == 2)
+    waiting = wait_for_report(home, 1)
+    await until(lambda: len(hooked.sent) == 3 and account.runtime_data.reports.pending == 2)
     gate = Gate(simulator, monkeypatch, SEND)
     await report(simulator, hooked, hooked.sent[2], "failed", "NO_SERVICE")
     (row,) = await waiting
-    assert (row["channel"], row["status"]) == ("whatsapp", "failed")
+    assert (row["channel"], row["status"]) == ("whatsapp", "accepted")
     gate.open()
 
 
-# Sent again.
+# Many, and again.
 
 
-async def test_what_is_sent_again_and_fails_again_is_no_second_sms(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, told: Told
+async def test_a_message_that_is_sent_again_and_fails_again_is_no_second_sms(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
 ) -> None:
     failed = await send_and_fail(home, simulator, hooked)
-    await act(home, "resend_message", message_id=failed)
+    await resend(home, failed)
     hooked.sent[0].error = "NO_SERVICE"
-    data = {**report_data(hooked.sent[0]), "attempt": 2}
-    await simulator.deliver_v2(hooked, "whatsapp.failed", data)
+    await simulator.deliver_v2(hooked, "whatsapp.failed", {**report_data(hooked.sent[0]), "attempt": 2})
     await settle(home)
-    assert went_by(hooked) == ["whatsapp", "sms"]
-
-
-# With reports that come by themselves.
+    assert channels(hooked) == ["whatsapp", "sms"]
 
 
 async def test_many_fall_back_each_once(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, told: Told
+    home: HomeAssistant, account: Entry, hooked: Account, events: Events
 ) -> None:
     """The service reports by itself, and before some of its answers."""
-    await set_options(home, account, messages_per_minute=100)
+    await set_options(home, account, **HIGH_LIMITS)
     hooked.report_by_webhook, hooked.whatsapp_delivery_error = True, "NOT_ON_WHATSAPP"
     everybody = [f"+36301{number:06}" for number in range(15)]
-
-    @callback
-    def is_told() -> bool:
-        return len(told) == 30
-
     await send(home, everybody, **ELSE_SMS)
-    await happens(is_told)
-    await simulator.wait_for_reports()
+    await until(lambda: len(events) == 30)
     await settle(home)
-    assert sorted(statuses(told)) == [("sms", "sent")] * 15 + [FAILED] * 15
-    sms = [sent for sent in hooked.sent if sent.channel == "sms"]
-    assert sorted(sent.recipient for sent in sms) == everybody
-
-
-async def test_private_things_stay_out_of_the_log(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.clear()
-    await send_and_fail(home, simulator, hooked)
-    simulator.fault(SEND, "nonsense", body={"result": {"error": f"{ANNA} {TEXT}", "note": TEXT}})
-    (other,) = await send_other(home, simulator, hooked)
-    assert other
-    seen = " ".join(record.getMessage() for record in caplog.records if "smsmobileapi" in record.name)
-    assert "WhatsApp failed" in seen
-    assert TEXT not in seen and ANNA[1:] not in seen
-
-
-async def send_other(home: HomeAssistant, simulator: Simulator, hooked: Account) -> list[SentMessage]:
-    """Have a message fail whose SMS is refused, too."""
-    simulator.faults.waiting, kept = [], simulator.faults.waiting
-    await send(home, **ELSE_SMS)
-    simulator.faults.waiting = kept
-    await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
-    await settle(home)
-    return hooked.sent[-1:]
+    assert sorted(statuses(events)) == [SENT] * 15 + [FAILED] * 15
+    assert sorted(sent.recipient for sent in hooked.sent if sent.channel == "sms") == everybody

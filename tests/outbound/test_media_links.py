@@ -156,7 +156,6 @@ async def test_each_recipient_has_a_secret_link_until_they_hold_too_much(
     assert await fetch(client, *younger) == [bytes([n]) * 1_000 for n in (1, 2, 3, 4)]
 
 
-@pytest.mark.xfail(reason="log_filter.py does not redact what follows /api/smsmobileapi/media/ yet")
 @pytest.mark.usefixtures("account")
 async def test_the_token_of_a_link_is_in_no_log(
     client: Client, links: MediaLinks, caplog: pytest.LogCaptureFixture

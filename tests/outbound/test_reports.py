@@ -1,68 +1,59 @@
-"""Reports: what became of each sent message is told once, whichever way it is learnt, and in the end always."""
+"""Reports: what became of each sent message is reported once, whichever way it is learnt, and in the end always."""
 
 import asyncio
 from datetime import timedelta
-from http import HTTPStatus
-import logging
+import time
 from typing import Any
 
-import aiohttp
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 import pytest
-from pytest_homeassistant_custom_component.common import async_capture_events, async_fire_time_changed
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.outbound.reports import Reports
-from simulator import Account, SentMessage, Simulator, report_data
+from custom_components.smsmobileapi.api import Channel
+from custom_components.smsmobileapi.outbound.models import OutboundMessage
+from simulator import Account, Simulator
 
-from ..conftest import KEY, add_contact, settle
-from .sending import ANNA, BELA, LOG, LONG, TEXT, Gate, Told, kill, moments, pass_time, send
+from ..conftest import add_contact, settle
+from .sending import (
+    ANNA,
+    BELA,
+    HIGH_LIMITS,
+    LOG,
+    LONG,
+    NOON,
+    SEND,
+    TEXT,
+    Clock,
+    Entry,
+    Events,
+    Gate,
+    Log,
+    Patch,
+    assert_private,
+    error_of,
+    kill,
+    moments,
+    other_message,
+    our_lines,
+    pass_time,
+    reload,
+    report,
+    requests,
+    send,
+    set_options,
+    statuses,
+    until,
+)
 
 # When the sent log is looked into, in seconds after the message was accepted.
 LOOK_UPS = [5, 20, 65, 185, 485, 1385, 3185]
-
-
-@pytest.fixture
-def saved(hass_storage: dict[str, Any]) -> dict[str, Any]:
-    """What is on the disk; listed before the account, it is all of it."""
-    return hass_storage
-
-
-@pytest.fixture
-def told(home: HomeAssistant) -> Told:
-    """The bus events of reports, as they come."""
-    events: Told = async_capture_events(home, "smsmobileapi_message_report")
-    return events
-
-
-@pytest.fixture
-async def hooked(
-    hass_client_no_auth: ClientSessionGenerator, account: SmsMobileApiConfigEntry, service_account: Account
-) -> Account:
-    """The account at the service, with our webhook entered there."""
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    return service_account
-
-
-async def deliver(simulator: Simulator, service_account: Account, kind: str, sent: SentMessage) -> None:
-    status = await simulator.deliver_v2(service_account, kind, report_data(sent))
-    assert status == HTTPStatus.ACCEPTED
-
-
-def statuses(told: Told) -> list[str]:
-    return [event.data["status"] for event in told]
+SENT, FAILED, UNKNOWN = ("sms", "sent"), ("sms", "failed"), ("sms", "unknown")
 
 
 def look_ups(service_account: Account, message_id: str | None = None) -> int:
-    """Return how often the log was asked, for one message or at all."""
-    return sum(
-        request.path == LOG and (message_id is None or request.fields.get("guid_message") == message_id)
-        for request in service_account.requests
-    )
+    """Return how often the log was read, for one message or at all."""
+    asked = requests(service_account, LOG)
+    return sum(message_id is None or fields.get("guid_message") == message_id for fields in asked)
 
 
 def state(home: HomeAssistant, entity_id: str) -> str:
@@ -76,104 +67,95 @@ def state(home: HomeAssistant, entity_id: str) -> str:
 
 @pytest.mark.parametrize(("error", "status"), [("", "sent"), ("NO_SERVICE", "failed")])
 @pytest.mark.parametrize("channel", ["sms", "whatsapp"])
-async def test_the_log_tells_and_it_is_told_with_all_that_is_known(
-    freezer: FrozenDateTimeFactory,
+async def test_a_status_in_the_log_is_reported_with_all_that_is_known(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     service_account: Account,
-    told: Told,
+    events: Events,
     channel: str,
     error: str,
     status: str,
 ) -> None:
     await add_contact(home, account, "Anna", ANNA, channel)
     service_account.delivery_error = error
-    (receipt,) = await send(home, "Anna")
-    assert receipt["status"] == "accepted"
-    assert told == []
+    (row,) = await send(home, "Anna")
+    assert (row["status"], events) == ("accepted", [])
     await pass_time(home, freezer, seconds=5)
-    report = {
-        "message_id": receipt["message_id"],
+    fields = {
+        "message_id": row["message_id"],
         "channel": channel,
         "recipient": ANNA,
         "contact": "Anna",
         "error": error or None,
     }
-    assert [event.data for event in told] == [
-        {"config_entry_id": account.entry_id, "status": status, **report}
+    assert [event.data for event in events] == [
+        {"config_entry_id": account.entry_id, "status": status, **fields}
     ]
     entity = home.states.get("event.smsmobileapi_report")
     assert entity
-    assert entity.attributes["event_types"] == ["sent", "failed"]
     assert entity.attributes["event_type"] == status
-    assert {name: entity.attributes[name] for name in report} == report
+    assert {name: entity.attributes[name] for name in fields} == fields
     assert state(home, "sensor.smsmobileapi_messages_sent") == "1"
     assert state(home, "sensor.smsmobileapi_messages_failed") == str(int(status == "failed"))
     await pass_time(home, freezer, hours=2)
-    assert len(told) == 1
-    assert look_ups(service_account) == 1
+    assert len(events) == look_ups(service_account) == 1
 
 
-async def test_it_is_looked_up_less_and_less_often_and_given_up_in_the_end(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+async def test_a_message_is_looked_up_less_and_less_often_and_is_unknown_in_the_end(
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay = LONG
-    await send(home)
+    waiting = asyncio.create_task(send(home, wait_for_report=3600))
+    await until(lambda: account.runtime_data.reports.pending)
     passed = 0
     for number, second in enumerate(LOOK_UPS):
-        await pass_time(home, freezer, seconds=second - 1 - passed)
-        assert look_ups(service_account) == number
-        await pass_time(home, freezer, seconds=1)
-        assert look_ups(service_account) == number + 1
+        for seconds, expected in ((second - 1 - passed, number), (1, number + 1)):
+            freezer.tick(timedelta(seconds=seconds))
+            async_fire_time_changed(home)
+            await until(lambda expected=expected: look_ups(service_account) == expected)
+            await moments()
         passed = second
-        assert statuses(told) == ["unknown"] * (second == LOOK_UPS[-1])
+        assert statuses(events) == [UNKNOWN] * (second == LOOK_UPS[-1])
+    (row,) = await waiting
+    assert row["status"] == "unknown"
     assert account.runtime_data.reports.pending == 0
     assert state(home, "event.smsmobileapi_report") == "unknown"
     await pass_time(home, freezer, hours=3)
     assert look_ups(service_account) == len(LOOK_UPS)
-    assert len(told) == 1
+    assert len(events) == 1
 
 
-async def test_it_is_told_as_soon_as_the_log_says_so(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+@pytest.mark.usefixtures("account")
+async def test_a_status_is_reported_at_the_first_look_up_that_has_it(
+    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
 ) -> None:
     service_account.delivery_delay, service_account.delivery_error = 60, "GENERIC_FAILURE"
     await send(home)
     for second in (5, 15, 44):
         await pass_time(home, freezer, seconds=second)
-        assert told == []
+        assert events == []
     await pass_time(home, freezer, seconds=1)
-    assert [(event.data["status"], event.data["error"]) for event in told] == [("failed", "GENERIC_FAILURE")]
+    assert [event.data["error"] for event in events] == ["GENERIC_FAILURE"]
 
 
 async def test_many_are_looked_up_with_one_request(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
-    everybody = [f"+36301{number:06}" for number in range(30)]
-    for number in everybody:
-        await send(home, number, urgent=True)
+    await set_options(home, account, **HIGH_LIMITS)
+    freezer.move_to(NOON)
+    await send(home, [f"+36301{number:06}" for number in range(30)])
     await pass_time(home, freezer, seconds=5)
     assert look_ups(service_account) == 1
-    assert statuses(told) == ["sent"] * 30
+    assert statuses(events) == [SENT] * 30
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
+@pytest.mark.usefixtures("account")
+async def test_a_log_that_can_not_be_read_is_read_again(
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, events: Events
+) -> None:
+    table: list[tuple[str, dict[str, Any]]] = [
         ("status", {"status": 500}),
-        ("status", {"status": 503}),
         ("status", {"status": 403}),
         ("status", {"status": 429, "retry_after": 1}),
         ("html", {}),
@@ -182,68 +164,26 @@ async def test_many_are_looked_up_with_one_request(
         ("cut", {}),
         # aiohttp by itself repeats a GET on a connection that was kept open.
         ("drop_before", {"count": 2}),
-    ],
-)
-async def test_a_log_that_can_not_be_read_is_looked_into_again(
-    freezer: FrozenDateTimeFactory,
+    ]
+    for kind, options in table:
+        simulator.reset()
+        events.clear()
+        await send(home)
+        simulator.fault(LOG, kind, **options)
+        await pass_time(home, freezer, seconds=5)
+        assert events == [], kind
+        simulator.faults.waiting.clear()
+        await pass_time(home, freezer, seconds=15)
+        assert statuses(events) == [SENT], kind
+
+
+async def test_a_slow_log_is_read_once_however_much_is_sent_meanwhile(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
     service_account: Account,
-    told: Told,
-    kind: str,
-    options: dict[str, Any],
-) -> None:
-    await send(home)
-    simulator.fault(LOG, kind, **options)
-    await pass_time(home, freezer, seconds=5)
-    assert told == []
-    simulator.faults.waiting.clear()
-    await pass_time(home, freezer, seconds=15)
-    assert statuses(told) == ["sent"]
-
-
-async def test_what_was_given_up_is_told_when_it_is_learnt_after_all(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-) -> None:
-    """The internet was gone for longer than anybody looks."""
-    await send(home)
-    simulator.fault(LOG, "status", status=500, count=1000)
-    for _ in range(10):
-        await pass_time(home, freezer, hours=1)
-    assert statuses(told) == ["unknown"]
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    assert statuses(told) == ["unknown", "sent"]
-
-
-async def test_messages_of_other_programs_are_not_reported(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-) -> None:
-    form = {"recipients": ANNA, "message": "from the dashboard"}
-    other = SentMessage(fields=form, guid="other", at=0, channel="sms", due=0, sid="phone-1")
-    hooked.sent.append(other)
-    await deliver(simulator, hooked, "sms.sent", other)
-    await pass_time(home, freezer, hours=1)
-    assert told == []
-
-
-async def test_a_slow_log_is_asked_once_however_much_is_sent_meanwhile(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
 ) -> None:
     service_account.delivery_delay = LONG
     (first,) = await send(home)
@@ -264,371 +204,300 @@ async def test_a_slow_log_is_asked_once_however_much_is_sent_meanwhile(
     assert message.looked_up == 1
 
 
-# Told by the service.
-
-
-@pytest.mark.parametrize(
-    ("kind", "channel", "status"),
-    [
-        ("sms.sent", "sms", "sent"),
-        ("sms.mobile.sent", "sms", "sent"),
-        ("sms.failed", "sms", "failed"),
-        ("whatsapp.sent", "whatsapp", "sent"),
-        ("whatsapp.failed", "whatsapp", "failed"),
-    ],
-)
-async def test_the_service_tells_and_it_is_told_once(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-    kind: str,
-    channel: str,
-    status: str,
+async def test_a_scheduled_message_is_looked_up_after_its_time_and_not_before(
+    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
 ) -> None:
-    if status == "failed":
-        hooked.delivery_error = "NO_SERVICE"
-    (receipt,) = await send(home, channel=channel)
+    freezer.move_to(NOON)
+    await send(home, send_at="2026-02-15 12:00:00")
     for _ in range(3):
-        # Under another id each time: the second and the third are no repeats of an event.
-        await deliver(simulator, hooked, kind, hooked.sent[0])
-    await pass_time(home, freezer, hours=1)
-    assert [event.data for event in told] == [
-        {
-            "config_entry_id": account.entry_id,
-            "message_id": receipt["message_id"],
-            "channel": channel,
-            "recipient": ANNA,
-            "contact": None,
-            "status": status,
-            "error": "NO_SERVICE" if status == "failed" else None,
-        }
-    ]
-    assert look_ups(hooked) == 0
+        await pass_time(home, freezer, days=10)
+    await reload(home, account)
+    await pass_time(home, freezer, days=1, seconds=-1)
+    # A message that is sent meanwhile does not make it forgotten.
+    await send(home, BELA)
+    await pass_time(home, freezer, seconds=5)
+    assert [event.data["recipient"] for event in events] == [BELA]
+    await pass_time(home, freezer, seconds=1)
+    assert [event.data["recipient"] for event in events] == [BELA, ANNA]
+    assert statuses(events) == [SENT] * 2
+    assert look_ups(service_account) == 2
+
+
+# Reported by the service.
 
 
 @pytest.mark.usefixtures("account")
-@pytest.mark.parametrize("kind", ["sms.api.submitted", "whatsapp.submitted"])
-async def test_submitted_is_not_sent(
-    home: HomeAssistant, simulator: Simulator, hooked: Account, told: Told, kind: str
+async def test_a_report_of_the_service_is_reported_once(
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, hooked: Account, events: Events
 ) -> None:
+    for kind, channel, status in (
+        ("sms", "sms", "sent"),
+        ("sms.mobile", "sms", "sent"),
+        ("sms", "sms", "failed"),
+        ("whatsapp", "whatsapp", "sent"),
+        ("whatsapp", "whatsapp", "failed"),
+    ):
+        simulator.reset()
+        events.clear()
+        hooked.delivery_error = error = "NO_SERVICE" if status == "failed" else ""
+        (row,) = await send(home, channel=channel)
+        for _ in range(3):
+            # Under another id each time: the second and the third are no repeats of an event.
+            await report(simulator, hooked, hooked.sent[0], status, error, kind)
+        await pass_time(home, freezer, hours=1)
+        (event,) = events
+        assert (event.data["channel"], event.data["status"]) == (channel, status)
+        assert (event.data["message_id"], event.data["error"]) == (row["message_id"], error or None)
+        assert look_ups(hooked) == 0
+
+
+@pytest.mark.usefixtures("account")
+async def test_each_change_is_reported_and_nothing_else(
+    freezer: Clock, home: HomeAssistant, simulator: Simulator, hooked: Account, events: Events
+) -> None:
+    """The service itself tries again after an error of the carrier."""
     await send(home)
-    await deliver(simulator, hooked, kind, hooked.sent[0])
-    assert told == []
-
-
-async def test_what_the_log_told_is_not_told_again_by_the_service(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-) -> None:
+    (sent,) = hooked.sent
+    await report(simulator, hooked, sent, "submitted", kind="sms.api")
+    assert events == []
+    for status in ("failed", "failed", "sent", "sent"):
+        await report(simulator, hooked, sent, status)
+    assert statuses(events) == [FAILED, SENT]
+    assert events[-1].data["error"] is None
+    # What the log said is not reported again by the service, and messages of other programs are not at all.
+    events.clear()
     await send(home)
     await pass_time(home, freezer, seconds=5)
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    await deliver(simulator, hooked, "sms.mobile.sent", hooked.sent[0])
-    assert statuses(told) == ["sent"]
-
-
-async def test_each_change_is_told(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, told: Told
-) -> None:
-    """The cloud itself tries again after an error of the carrier."""
+    await report(simulator, hooked, hooked.sent[-1], "sent")
+    await report(simulator, hooked, other_message(hooked), "sent")
+    await pass_time(home, freezer, hours=1)
+    assert statuses(events) == [SENT]
+    # The internet was gone for longer than a message is looked up.
+    events.clear()
     await send(home)
-    for kind in ("sms.failed", "sms.failed", "sms.sent", "sms.sent"):
-        await deliver(simulator, hooked, kind, hooked.sent[0])
-    assert statuses(told) == ["failed", "sent"]
-    assert told[-1].data["error"] is None
+    simulator.fault(LOG, "status", status=500, count=1000)
+    for _ in range(10):
+        await pass_time(home, freezer, hours=1)
+    assert statuses(events) == [UNKNOWN]
+    await report(simulator, hooked, hooked.sent[-1], "sent")
+    assert statuses(events) == [UNKNOWN, SENT]
 
 
-@pytest.mark.parametrize(("kind", "status"), [("sms.sent", "sent"), ("sms.failed", "failed")])
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("status", ["sent", "failed"])
 async def test_a_report_that_comes_before_the_answer_is_not_lost(
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
     simulator: Simulator,
     hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
+    events: Events,
+    monkeypatch: Patch,
     status: str,
 ) -> None:
-    """The phone may be faster than the answer."""
-    gate = Gate(simulator, monkeypatch, "/sendsms/")
-    sending = asyncio.create_task(send(home))
+    """The phone may be faster than the answer. An action that waits gets it, too."""
+    gate = Gate(simulator, monkeypatch, SEND)
+    call = error_of(home, wait_for_report=60) if status == "failed" else send(home, wait_for_report=60)
+    sending: asyncio.Task[Any] = asyncio.create_task(call)
     await gate.is_reached()
-    await deliver(simulator, hooked, kind, hooked.sent[0])
+    await report(simulator, hooked, hooked.sent[0], status)
     gate.open()
-    (receipt,) = await sending
-    await settle(home)
-    assert statuses(told) == [status]
-    assert told[0].data["message_id"] == receipt["message_id"]
-
-
-async def test_a_report_that_comes_before_the_message_was_found_is_not_lost(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Half a minute passes before a request is given up: the phone has long sent it."""
-    timeout = aiohttp.ClientTimeout(total=0.3, connect=0.1)
-    monkeypatch.setattr("custom_components.smsmobileapi.api.client.TIMEOUT", timeout)
-    simulator.fault("/sendsms/", "hang_after", seconds=1)
-    sending = asyncio.create_task(send(home))
-    while not hooked.sent:
-        await asyncio.sleep(0.01)
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    await sending
-    await settle(home)
-    assert statuses(told) == ["sent"]
+    result = await sending
+    assert statuses(events) == [("sms", status)]
+    if status == "sent":
+        assert (result[0]["status"], result[0]["message_id"]) == ("sent", hooked.sent[0].guid)
+    else:
+        assert result.translation_key == "report_failed"
 
 
 # Over a restart.
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
-async def test_what_is_pending_is_followed_after_a_restart(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
+async def test_a_message_is_followed_after_a_restart_and_a_report_is_not_repeated(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    service_account: Account,
-    told: Told,
+    account: Entry,
+    simulator: Simulator,
+    hooked: Account,
+    events: Events,
     is_killed: bool,
 ) -> None:
-    service_account.delivery_delay, service_account.delivery_error = 100, "NO_SERVICE"
     await add_contact(home, account, "Anna", ANNA)
-    (receipt,) = await send(home, "Anna")
+    await send(home, "Anna")
+    await pass_time(home, freezer, seconds=5)
+    assert statuses(events) == [SENT]
+    hooked.delivery_delay, hooked.delivery_error = 100, "NO_SERVICE"
+    (row,) = await send(home, "Anna")
+    (other,) = await send(home, "Anna")
     await pass_time(home, freezer, seconds=5)
     await pass_time(home, freezer, seconds=1.1)
     if is_killed:
-        await kill(home, account, saved)
+        await kill(home, account)
     else:
         await home.config_entries.async_unload(account.entry_id)
         # It is down for ten minutes.
         freezer.tick(timedelta(minutes=10))
         await home.config_entries.async_setup(account.entry_id)
+    await report(simulator, hooked, hooked.sent[-1], "sent")
+    hooked.sent[-1].error = ""
     await pass_time(home, freezer, minutes=10)
-    (event,) = told
-    assert (event.data["message_id"], event.data["status"]) == (receipt["message_id"], "failed")
-    assert (event.data["contact"], event.data["recipient"]) == ("Anna", ANNA)
+    assert statuses(events) == [SENT, SENT, FAILED]
+    assert [event.data["message_id"] for event in events[1:]] == [
+        other["message_id"],
+        row["message_id"],
+    ]
+    assert {(event.data["contact"], event.data["recipient"]) for event in events} == {("Anna", ANNA)}
 
 
-async def test_what_was_told_is_not_told_again_after_a_kill(
-    saved: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
+async def test_a_reload_while_something_is_under_way_reports_it_once(
+    freezer: Clock,
     home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    told: Told,
-) -> None:
-    await send(home)
-    await pass_time(home, freezer, seconds=5)
-    await pass_time(home, freezer, seconds=1.1)
-    await kill(home, account, saved)
-    await pass_time(home, freezer, hours=1)
-    assert statuses(told) == ["sent"]
-
-
-async def test_the_service_can_tell_after_a_restart(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account, told: Told
-) -> None:
-    await send(home)
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    await deliver(simulator, hooked, "sms.failed", hooked.sent[0])
-    assert statuses(told) == ["failed"]
-
-
-async def test_a_reload_while_the_log_is_asked_tells_nothing_twice(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
+    account: Entry,
     simulator: Simulator,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    monkeypatch: Patch,
 ) -> None:
-    """As when a contact is added, or an option changed."""
+    """A look-up, or the message itself: it is waited for."""
     await send(home)
-    gate = Gate(simulator, monkeypatch, LOG)
-    freezer.tick(timedelta(seconds=6))
-    async_fire_time_changed(home)
-    await gate.is_reached()
-    await home.config_entries.async_reload(account.entry_id)
-    gate.open()
-    await settle(home)
+    with monkeypatch.context() as patched:
+        gate = Gate(simulator, patched, LOG)
+        freezer.tick(timedelta(seconds=6))
+        async_fire_time_changed(home)
+        await gate.is_reached()
+        await home.config_entries.async_reload(account.entry_id)
+        gate.open()
+        await settle(home)
     await pass_time(home, freezer, hours=1)
-    assert statuses(told) == ["sent"]
-
-
-async def test_what_is_under_way_during_a_reload_is_followed(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    gate = Gate(simulator, monkeypatch, "/sendsms/")
-    sending = asyncio.create_task(send(home))
+    assert statuses(events) == [SENT]
+    gate = Gate(simulator, monkeypatch, SEND)
+    sending = asyncio.create_task(send(home, BELA))
     await gate.is_reached()
-    await home.config_entries.async_reload(account.entry_id)
+    reloading = asyncio.create_task(home.config_entries.async_reload(account.entry_id))
+    await moments()
+    assert not reloading.done()
     gate.open()
     await sending
+    await reloading
     await settle(home)
-    for _ in range(10):
+    for _ in range(3):
         await pass_time(home, freezer, hours=1)
-    assert statuses(told) == ["sent"]
-    assert account.runtime_data.limits.sent_in_a_day == 1
+    assert [event.data["recipient"] for event in events] == [ANNA, BELA]
+    assert account.runtime_data.rate_limiter.sent_in_a_day == 2
+
+
+async def test_a_reload_does_not_wait_for_ever(
+    home: HomeAssistant, account: Entry, simulator: Simulator, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.outbox.STOPS_WITHIN", 0.01)
+    gate = Gate(simulator, monkeypatch, SEND)
+    sending = asyncio.create_task(send(home))
+    await gate.is_reached()
+    assert await home.config_entries.async_reload(account.entry_id)
+    assert not sending.done()
+    gate.open()
+    (row,) = await sending
+    assert row["status"] == "accepted"
+
+
+async def test_a_message_whose_caller_is_cancelled_is_still_sent_and_followed(
+    home: HomeAssistant,
+    account: Entry,
+    simulator: Simulator,
+    hooked: Account,
+    events: Events,
+    monkeypatch: Patch,
+) -> None:
+    """As where a script is stopped."""
+    gate = Gate(simulator, monkeypatch, SEND)
+    sending = [asyncio.create_task(send(home, number)) for number in (ANNA, BELA)]
+    await gate.is_reached(2)
+    for task in sending:
+        task.cancel()
+    await asyncio.wait(sending)
+    gate.open()
+    await until(lambda: account.runtime_data.reports.pending == 2)
+    for sent in hooked.sent:
+        await report(simulator, hooked, sent, "sent")
+    assert sorted(event.data["recipient"] for event in events) == [BELA, ANNA]
+    assert state(home, "sensor.smsmobileapi_messages_sent") == "2"
 
 
 # Waiting for it.
 
 
-async def test_an_action_can_wait_for_it(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
+async def test_an_action_can_wait_for_the_phone_and_raises_what_it_could_not_send(
+    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
 ) -> None:
-    sending = asyncio.create_task(send(home, [ANNA, BELA], wait_for_report=10))
-    while account.runtime_data.reports.pending < 2:
-        await asyncio.sleep(0.01)
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    await asyncio.sleep(0.05)
-    assert not sending.done()
-    await deliver(simulator, hooked, "sms.mobile.sent", hooked.sent[1])
-    assert [receipt["status"] for receipt in await sending] == ["sent", "sent"]
-
-
-async def test_an_action_that_waits_raises_what_the_phone_could_not_send(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
-) -> None:
-    hooked.delivery_error = "NO_SERVICE"
-    sending = asyncio.create_task(send(home, [ANNA, BELA], wait_for_report=10))
-    while account.runtime_data.reports.pending < 2:
-        await asyncio.sleep(0.01)
+    """Over a reload, too."""
+    reports = account.runtime_data.reports
+    waiting = asyncio.create_task(send(home, [ANNA, BELA], wait_for_report=60))
+    await until(lambda: reports.pending == 2)
+    await report(simulator, hooked, hooked.sent[0], "sent")
+    await moments()
+    assert not waiting.done()
+    await report(simulator, hooked, hooked.sent[1], "sent", kind="sms.mobile")
+    assert [row["status"] for row in await waiting] == ["sent", "sent"]
+    hooked.sent.clear()
+    failing = asyncio.create_task(error_of(home, recipients=[ANNA, BELA], wait_for_report=60))
+    await until(lambda: reports.pending == 2)
+    await home.config_entries.async_reload(account.entry_id)
     of_anna, of_bela = sorted(hooked.sent, key=lambda sent: sent.fields["recipients"] == BELA)
-    await deliver(simulator, hooked, "sms.failed", of_anna)
-    await deliver(simulator, hooked, "sms.sent", of_bela)
-    with pytest.raises(HomeAssistantError) as caught:
-        await sending
-    assert "Sent to: +36…21. Not sent to: +36…67: The phone could not send the message: NO_SERVICE" in str(
-        caught.value
-    )
+    await report(simulator, hooked, of_anna, "failed", f"NO_SERVICE for {ANNA}: {TEXT}")
+    await report(simulator, hooked, of_bela, "sent")
+    err = await failing
+    sentence = "Sent to: +36…21. Not sent to: +36…67: The phone could not send the message: NO_SERVICE"
+    assert sentence in str(err)
+    assert_private(account, our_lines(caplog), err)
 
 
-@pytest.mark.usefixtures("account")
-async def test_an_action_does_not_wait_for_longer_than_it_says(
-    home: HomeAssistant, service_account: Account
+@pytest.mark.usefixtures("service_account")
+async def test_an_action_waits_no_longer_than_it_says_and_holds_up_no_other(
+    home: HomeAssistant, account: Entry, service_account: Account
 ) -> None:
     service_account.delivery_delay = LONG
-    async with asyncio.timeout(2):
-        (receipt,) = await send(home, wait_for_report=1)
-    assert receipt["status"] == "accepted"
-
-
-@pytest.mark.usefixtures("account")
-async def test_those_who_wait_hold_up_nobody(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    service_account.delivery_delay = LONG
-    waiting = [asyncio.create_task(send(home, number, wait_for_report=1)) for number in [ANNA] * 8]
-    while account.runtime_data.reports.pending < 8:
-        await asyncio.sleep(0.01)
-    async with asyncio.timeout(0.5):
-        await send(home)
-    assert not any(task.done() for task in waiting)
-    await asyncio.gather(*waiting)
-    assert not any(account.runtime_data.reports._waiting.values())
-
-
-async def test_those_who_wait_go_on_waiting_while_the_account_is_reloaded(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, hooked: Account
-) -> None:
-    """As when a contact is added."""
-    sending = asyncio.create_task(send(home, [ANNA, BELA], wait_for_report=10))
-    while account.runtime_data.reports.pending < 2:
-        await asyncio.sleep(0.01)
-    await home.config_entries.async_reload(account.entry_id)
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    await home.config_entries.async_reload(account.entry_id)
-    assert not sending.done()
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[1])
-    assert [receipt["status"] for receipt in await sending] == ["sent", "sent"]
-
-
-async def test_an_action_hears_of_a_report_that_came_before_the_answer(
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    gate = Gate(simulator, monkeypatch, "/sendsms/")
-    sending = asyncio.create_task(send(home, wait_for_report=10))
-    await gate.is_reached()
-    await deliver(simulator, hooked, "sms.sent", hooked.sent[0])
-    gate.open()
-    (receipt,) = await sending
-    assert receipt["status"] == "sent"
-
-
-async def test_what_is_accepted_while_the_reports_are_read_is_followed(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its answer comes in the middle of a reload."""
-    await send(home, BELA)
-    gate = Gate(simulator, monkeypatch, "/sendsms/")
-    sending = asyncio.create_task(send(home))
-    await gate.is_reached()
-    plain = Reports.load
-
-    async def load(reports: Reports) -> None:
-        gate.open()
-        await sending
-        await plain(reports)
-
-    monkeypatch.setattr(Reports, "load", load)
-    await home.config_entries.async_reload(account.entry_id)
-    await pass_time(home, freezer, seconds=5)
-    assert sorted(event.data["recipient"] for event in told) == [BELA, ANNA]
-
-
-# Private things.
-
-
-async def test_private_things_stay_where_they_are(
-    freezer: FrozenDateTimeFactory,
-    home: HomeAssistant,
-    account: SmsMobileApiConfigEntry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Also where the error repeats what was sent: then it is in the report and nowhere else."""
-    logging.getLogger("custom_components.smsmobileapi").setLevel(logging.DEBUG)
-    caplog.clear()
+    waiting = [asyncio.create_task(send(home, wait_for_report=2)) for _ in range(8)]
+    await until(lambda: account.runtime_data.reports.pending == 8)
     await send(home)
-    simulator.fault(LOG, "status", status=500, error=f"{KEY} {ANNA}")
-    await pass_time(home, freezer, seconds=5)
-    hooked.delivery_error = f"NO_SERVICE for {BELA}: {TEXT}"
-    sending = asyncio.create_task(send(home, BELA, wait_for_report=10))
-    while len(hooked.sent) < 2 or account.runtime_data.reports.pending < 2:
-        await asyncio.sleep(0)
-    await deliver(simulator, hooked, "sms.failed", hooked.sent[1])
-    with pytest.raises(HomeAssistantError) as caught:
-        await sending
-    assert "NO_SERVICE" in str(caught.value)
-    seen = [record.getMessage() for record in caplog.records if "smsmobileapi" in record.name]
-    assert seen
-    seen += [str(caught.value), repr(caught.value), str(caught.value.translation_placeholders)]
-    private = [KEY, ANNA[1:], BELA[1:], TEXT, account.data["webhook_id"]]
-    assert [secret for secret in private if secret in " ".join(seen)] == []
+    assert not any(task.done() for task in waiting)
+    assert [(await task)[0]["status"] for task in waiting] == ["accepted"] * 8
+
+
+# Many.
+
+
+async def test_following_one_costs_the_same_whatever_else_is_followed(
+    freezer: Clock, account: Entry, monkeypatch: Patch
+) -> None:
+    """One row is written for each; the oldest are forgotten where they are too many or too old."""
+    reports, database = account.runtime_data.reports, account.runtime_data.database
+
+    def message(number: int, at: float) -> OutboundMessage:
+        return OutboundMessage(
+            message_id=str(number), channel=Channel.SMS, recipient=ANNA, contact=None, accepted_at=at
+        )
+
+    async def saved() -> list[str]:
+        await database.flush()
+        return await database.load(
+            lambda connection: [one for (one,) in connection.execute("select message_id from messages")], []
+        )
+
+    written = 0
+    plain = database.write
+
+    def write(statement: Any, **options: Any) -> None:
+        nonlocal written
+        written += len(statement[1])
+        plain(statement, **options)
+
+    now = time.time()
+    for number in range(2_000):
+        reports.follow(message(number, now))
+    monkeypatch.setattr(database, "write", write)
+    reports.follow(message(2_000, now))
+    assert written == 2  # one that is new, one that is forgotten
+    assert reports.pending == len(await saved()) == 2_000
+    assert reports.find("0") is None and reports.find("1")
+    freezer.tick(timedelta(days=31))
+    reports.follow(message(2_001, time.time()))
+    assert await saved() == ["2001"]
+    assert reports.pending == 1

@@ -1,1 +1,1 @@
-"""Checks of what we publish. Each takes a path and yields a line per fault; test_package.py runs them all."""
+"""Checks of what we publish, beyond what hassfest and the HACS action do. Each takes a path and yields a line per fault."""

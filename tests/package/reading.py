@@ -7,39 +7,28 @@ from pathlib import Path
 import string
 from typing import Any
 
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util.yaml import load_yaml_dict
 import pytest
-import voluptuous as vol
-from voluptuous.humanize import humanize_error
 
 DOMAIN = "smsmobileapi"
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / DOMAIN
 
 type Json = dict[str, Any]
-type Schema = dict[Any, Any]
-
-# What hassfest takes for a translation key.
-KEY = vol.Match(r"^(?!.+[_-]{2})(?![_-])[a-z0-9-_]+(?<![_-])$")
 
 
 def read_json(path: Path) -> Json:
-    """Return a JSON object, refusing a key that stands there twice (the parser would drop one silently)."""
+    """Return a JSON object; fail for a key that stands there twice, of which the parser would drop one."""
 
     def unique(pairs: list[tuple[str, Any]]) -> Json:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            raise ValueError(f"twice: {sorted({key for key in keys if keys.count(key) > 1})}")
-        return found
+        keys = [key for key, _ in pairs]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"twice: {twice}")
+        return dict(pairs)
 
     try:
-        content = json.loads(read_text(path), object_pairs_hook=unique)
+        content: Json = json.loads(read_text(path), object_pairs_hook=unique)
     except ValueError as err:
         pytest.fail(f"{path.name}: {err}")
-    if not isinstance(content, dict):
-        pytest.fail(f"{path.name} is no object")
     return content
 
 
@@ -49,14 +38,6 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def read_yaml(path: Path) -> Json:
-    read_text(path)
-    try:
-        return load_yaml_dict(str(path))
-    except HomeAssistantError as err:
-        pytest.fail(f"{path.name}: {err}")
-
-
 def english(package: Path) -> Json:
     return read_json(package / "translations" / "en.json")
 
@@ -64,13 +45,6 @@ def english(package: Path) -> Json:
 def modules(package: Path) -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(package.rglob("*.py")):
         yield path, ast.parse(path.read_text(encoding="utf-8"), filename=path.name)
-
-
-def refused(name: str, schema: vol.Schema, content: Any) -> Iterator[str]:
-    try:
-        schema(content)
-    except vol.Invalid as err:
-        yield f"{name}: {humanize_error(content, err)}"
 
 
 def flat(content: Json, prefix: str = "") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The images, the code and every text of the repository."""
+"""The images, the code and every text of the repository, and hacs.json."""
 
 import ast
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def code_faults(package: Path) -> Iterator[str]:
         if listens and "async_update_reload_and_abort(" in source:
             yield f"{name}: async_update_reload_and_abort is deprecated where the entry has an update listener"
         if (lines := source.count("\n")) > LONGEST:
-            yield f"{name} has {lines} lines: more than {LONGEST} are two rooms"
+            yield f"{name} has {lines} lines: more than {LONGEST} are two modules"
         try:
             tree = ast.parse(source, feature_version=(3, 14))
         except SyntaxError as err:
@@ -105,7 +105,8 @@ OUR_HOSTS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 HOST = re.compile(
-    r"(?:https?|wss?|ftps?)://(?:[^\s/@\"'`<>(){}]*@)?(\[[0-9a-f:]+\]|[a-z0-9][a-z0-9.\\-]*)", re.IGNORECASE
+    r"(?:https?|wss?|ftps?)://(?:[^\s/@\"'`<>(){}]*@)?(\[[0-9a-f:]+\]|[a-z0-9](?:[a-z0-9.-]|\\\\?\.)*)",
+    re.IGNORECASE,
 )
 NOT_OURS = {"node_modules", "dist", "__pycache__"}
 TEXT = {

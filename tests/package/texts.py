@@ -1,143 +1,140 @@
-"""translations/*.json: the shape that hassfest wants, in every language, and the languages alike."""
+"""translations/*.json and icons.json: hassfest looks at English only, and lets a custom integration forget texts and icons."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 import re
-from typing import Any
 
-from homeassistant.const import Platform
 from homeassistant.generated.languages import LANGUAGES
 from homeassistant.helpers import config_validation as cv
+from homeassistant.util.yaml import load_yaml_dict
 import voluptuous as vol
 
-from .reading import KEY, Json, Schema, english, flat, placeholders, read_json, refused
+from .reading import Json, english, flat, modules, placeholders, read_json
 
 URL = re.compile(r"\b(https?|wss?|ftps?|mqtts?)://[a-z0-9]|\bwww\.[a-z0-9-]+\.", re.IGNORECASE)
-
-
-def _text(value: Any) -> str:
-    text = cv.string_with_no_html(value)
-    try:
-        names = placeholders(text)
-    except ValueError as err:
-        raise vol.Invalid(str(err)) from err
-    faults = {
-        "is empty": not text.strip(),
-        "has spaces around it": text != text.strip(),
-        "holds a URL: use a placeholder": URL.search(text),
-        "refers to another key, which works in the core only": "[%" in text,
-        "has a placeholder in single quotes": re.search(r"'\{\w+\}'", text),
-        "has a placeholder that is no identifier": any(not name.isidentifier() for name in names),
-    }
-    for fault, found in faults.items():
-        if found:
-            raise vol.Invalid(fault)
-    return text
-
-
-def _plain(value: Any) -> str:
-    text = _text(value)
-    if placeholders(text):
-        raise vol.Invalid("has a placeholder where none is filled in")
-    return text
-
-
-def _texts(*required: str, **optional: Any) -> Schema:
-    """Return a schema of texts, those required and those that may be."""
-    schema: Schema = {vol.Required(key): _text for key in required}
-    return schema | {vol.Optional(key): value for key, value in optional.items()}
-
-
-def _flow(*, subentry: bool = False) -> Any:
-    fields = {"data": {str: _text}, "data_description": {str: _text}}
-    step = _texts(
-        title=_text,
-        description=_text,
-        submit=_text,
-        menu_options={str: _text},
-        menu_option_descriptions={str: _text},
-        sections={str: _texts(name=_text, description=_text, **fields)},
-        **fields,
-    )
-    schema = _texts(
-        step={str: step}, flow_title=_text, error={str: _text}, abort={str: _text}, progress={str: _text},
-        create_entry={str: _text},
-    )  # fmt: skip
-    if subentry:
-        schema |= _texts("entry_type")
-        schema[vol.Required("initiate_flow")] = {vol.Required("user"): _text, str: _text}
-
-    def described_fields_exist(value: Json) -> Json:
-        for name, info in value.get("step", {}).items():
-            for part in (info, *info.get("sections", {}).values()):
-                if extra := part.get("data_description", {}).keys() - part.get("data", {}).keys():
-                    raise vol.Invalid(f"step {name} describes {sorted(extra)}, which data does not name")
-        return value
-
-    return vol.All(schema, described_fields_exist)
-
-
-def _one_of_description_and_fix_flow(value: Json) -> Json:
-    if ("description" in value) is ("fix_flow" in value):
-        raise vol.Invalid("needs one of description and fix_flow")
-    return value
-
-
-_DESCRIBED = {
-    KEY: _texts(
-        "name",
-        "description",
-        fields={KEY: _texts("name", "description", example=_text)},
-        sections={KEY: _texts("name", description=_text)},
-    )
-}
-_STATES = {KEY: _plain}
-_ENTITY = _texts(
-    name=_text,
-    state=_STATES,
-    state_attributes={KEY: {vol.Optional("name"): _plain, vol.Optional("state"): _STATES}},
-    unit_of_measurement=_plain,
-)
-TRANSLATIONS_SCHEMA = vol.Schema(
-    _texts(
-        title=_text,
-        config=_flow(),
-        options=_flow(),
-        config_subentries={KEY: _flow(subentry=True)},
-        issues={
-            KEY: vol.All(
-                _texts("title", description=_text, fix_flow=_flow()), _one_of_description_and_fix_flow
-            )
-        },
-        exceptions={KEY: _texts("message")},
-        device={KEY: _texts(name=_text)},
-        entity={vol.In({str(platform) for platform in Platform}): {KEY: _ENTITY}},
-        selector={KEY: _texts(options={KEY: _text}, choices={KEY: _text}, unit_of_measurement={KEY: _text})},
-        services=_DESCRIBED,
-        triggers=_DESCRIBED,
-        conditions=_DESCRIBED,
-        system_health={vol.Optional("info"): {KEY: _text}},
-        common={KEY: _text},
-    )
-)
+# Home Assistant gives these reasons and shows these steps by itself.
+IMPLICIT = {"already_configured", "reauth_successful", "reconfigure_successful", "confirm", "user", "init"}
 
 
 def translation_faults(package: Path) -> Iterator[str]:
-    if (package / "strings.json").exists():
-        yield "strings.json is for the core; a custom integration has translations/*.json only"
+    """Every language has the keys and placeholders of English, or Home Assistant drops the text."""
     source = flat(english(package))
     for path in sorted((package / "translations").iterdir()):
         if path.suffix != ".json" or path.stem not in LANGUAGES:
             yield f"{path.name} is no language of Home Assistant's"
             continue
-        content = read_json(path)
-        faults = list(refused(path.name, TRANSLATIONS_SCHEMA, content))
-        yield from faults
-        texts = flat(content)
+        texts = flat(read_json(path))
         yield from (f"{path.name}: {key} is missing" for key in sorted(source.keys() - texts.keys()))
         yield from (f"{path.name}: {key} is not in en.json" for key in sorted(texts.keys() - source.keys()))
-        if faults:  # a text that can't be read has no placeholders to compare
-            continue
         for key in sorted(source.keys() & texts.keys()):
-            if placeholders(source[key]) != placeholders(texts[key]):
-                yield f"{path.name}: {key} has other placeholders than en.json"
+            yield from (f"{path.name}: {key} {fault}" for fault in text_faults(texts[key], source[key]))
+
+
+def text_faults(text: str, source: str) -> Iterator[str]:
+    try:
+        cv.string_with_no_html(text)
+        names = placeholders(text)
+    except (ValueError, vol.Invalid) as err:
+        yield f"can't be read: {err}"
+        return
+    faults = {
+        "is empty or has spaces around it": not text or text != text.strip(),
+        "holds a URL: use a placeholder": URL.search(text),
+        "refers to another key, which works in the core only": "[%" in text,
+        "has a placeholder in single quotes": re.search(r"'\{\w+\}'", text),
+        "has other placeholders than en.json": names != placeholders(source),
+    }
+    yield from (fault for fault, is_found in faults.items() if is_found)
+
+
+def exception_faults(package: Path) -> Iterator[str]:
+    """An exception that the code raises by its key is in en.json, and gets the placeholders of its text."""
+    texts = english(package)["exceptions"]
+    for path, tree in modules(package):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="invalid" | "failed"),
+                    args=[ast.Constant(value=str(key))],
+                    keywords=given,
+                ):
+                    if key not in texts:
+                        yield f"{path.name}: exceptions.{key} is not in en.json"
+                    elif placeholders(texts[key]["message"]) != {keyword.arg for keyword in given}:
+                        yield f"{path.name}: exceptions.{key} has other placeholders in en.json"
+                case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str(key))):
+                    # An error of the service, which a form shows, too.
+                    yield from (
+                        f"{path.name}: {part}.{key} is not in en.json"
+                        for part, keys in (
+                            ("exceptions", texts),
+                            ("config.error", english(package)["config"]["error"]),
+                        )
+                        if key not in keys
+                    )
+
+
+def unused_faults(package: Path) -> Iterator[str]:
+    """What is never shown is not translated: each key stands in the code as a string, or as the name of a step."""
+    content = english(package)
+    described = [str(value) for name in ("services",) for value in flat(described_in(package, name)).values()]
+    named = IMPLICIT.union(described)
+    for _, tree in modules(package):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named.add(node.value)
+            elif isinstance(node, ast.AsyncFunctionDef):
+                named.add(node.name.removeprefix("async_step_"))
+    flows = {"config": content["config"], "options": content["options"], **content["config_subentries"]}
+    flows |= {
+        f"issues.{key}": issue["fix_flow"] for key, issue in content["issues"].items() if "fix_flow" in issue
+    }
+    groups = {name: content[name] for name in ("exceptions", "issues", "selector")}
+    groups |= {f"entity.{platform}": keys for platform, keys in content["entity"].items()}
+    groups |= {"system_health.info": content["system_health"]["info"]}
+    groups |= {
+        f"{name}.{part}": flow.get(part, {})
+        for name, flow in flows.items()
+        for part in ("error", "abort", "step")
+    }
+    for group, keys in groups.items():
+        yield from (f"{group}.{key} is in en.json and never used" for key in sorted(keys) if key not in named)
+
+
+def described_in(package: Path, kind: str) -> Json:
+    """Return services.yaml or triggers.yaml; there need be no triggers."""
+    path = package / f"{kind}.yaml"
+    return {key: value or {} for key, value in load_yaml_dict(str(path)).items()} if path.is_file() else {}
+
+
+def icon_faults(package: Path) -> Iterator[str]:
+    """Actions, triggers and entities have icons, none is left over, and no state repeats the default (hassfest)."""
+    icons, content = read_json(package / "icons.json"), english(package)
+    for kind in ("services", "triggers"):
+        items, drawn = described_in(package, kind).keys(), icons.get(kind, {}).keys()
+        yield from (f"{kind}.{key}: no icon, or one too many" for key in sorted(items ^ drawn))
+    code = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    for platform, entities in icons["entity"].items():
+        for key, icon in entities.items():
+            name = f"entity.{platform}.{key}"
+            texts = content["entity"].get(platform, {}).get(key)
+            if texts is None and f'translation_key="{key}", name=None' not in code:
+                yield f"{name} has an icon and no name"
+            for section, part in ((name, icon), *(icon.get("state_attributes", {}).items())):
+                states = part.get("state", {})
+                shown = texts and (texts if part is icon else texts["state_attributes"][section]).get(
+                    "state", {}
+                )
+                yield from (
+                    f"{name}: no state {state}" for state in sorted(states.keys() - (shown or {}).keys())
+                )
+                yield from (
+                    f"{name}: the icon of {state} is the default one"
+                    for state, drawn_icon in states.items()
+                    if drawn_icon == part.get("default")
+                )
+    for platform, entities in content["entity"].items():
+        for key in sorted(entities.keys() - icons["entity"].get(platform, {}).keys()):
+            if not re.search(rf'translation_key="{key}",[^)]*device_class=', code):
+                yield f"entity.{platform}.{key} has no icon and no device class"

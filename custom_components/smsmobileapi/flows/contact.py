@@ -35,8 +35,8 @@ CONTACT_FIELDS: Final = {
 }
 
 
-class Rejected(Exception):
-    """An input is not right: what the form shows at which field."""
+class InvalidInput(Exception):
+    """What was entered can't be used. Holds the form's errors and their placeholders."""
 
     def __init__(self, field: str, error: str, placeholders: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
@@ -58,12 +58,13 @@ class ContactFlow(ConfigSubentryFlow):
     async def _step(
         self, step_id: str, user_input: dict[str, Any] | None, subentry: ConfigSubentry | None
     ) -> SubentryFlowResult:
-        rejected = None
+        """Ask for a contact, and save it as a new subentry or in place of `subentry`."""
+        invalid = None
         if user_input is not None:
             try:
                 data = self._read(user_input, subentry.subentry_id if subentry else None)
-            except Rejected as err:
-                rejected = err
+            except InvalidInput as err:
+                invalid = err
             else:
                 if subentry is None:
                     return self.async_create_entry(title=data[CONF_NAME], data=data)
@@ -77,25 +78,26 @@ class ContactFlow(ConfigSubentryFlow):
             data_schema=self.add_suggested_values_to_schema(
                 vol.Schema(fields), kept if user_input is None else user_input
             ),
-            errors=rejected.errors if rejected else None,
-            description_placeholders=rejected.placeholders if rejected else None,
+            errors=invalid.errors if invalid else None,
+            description_placeholders=invalid.placeholders if invalid else None,
         )
 
     def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, Any]:
-        """Return a contact's data, its number normalised."""
+        """Return a contact's data, its number normalised. Raises InvalidInput."""
         entry = self._get_entry()
         name, route = user_input[CONF_NAME].strip(), Route(user_input[CONF_CHANNEL])
         if not name:
-            raise Rejected(CONF_NAME, "name_empty")
-        strictest = Channel.SMS if route is Route.SMS else Channel.WHATSAPP
+            raise InvalidInput(CONF_NAME, "name_empty")
+        # WhatsApp has no short numbers.
+        channel = Channel.SMS if route is Route.SMS else Channel.WHATSAPP
         try:
-            number = parse_number(user_input[CONF_NUMBER], Options(self.hass, entry).region, strictest)
+            number = parse_number(user_input[CONF_NUMBER], Options(self.hass, entry).region, channel)
         except InvalidNumber as err:
-            raise Rejected(CONF_NUMBER, err.code) from None
+            raise InvalidInput(CONF_NUMBER, err.code) from None
         contacts = Contacts(entry)
         if (other := contacts.by_name(name)) and other.contact_id != own_id:
-            raise Rejected(CONF_NAME, "name_taken")
+            raise InvalidInput(CONF_NAME, "name_taken")
         if (other := contacts.by_number(number)) and other.contact_id != own_id:
-            raise Rejected(CONF_NUMBER, "number_taken", {"contact": other.name})
+            raise InvalidInput(CONF_NUMBER, "number_taken", {"contact": other.name})
         data = {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: route.value}
         return data | phone_and_sim_in(user_input)

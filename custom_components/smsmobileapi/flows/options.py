@@ -1,4 +1,4 @@
-"""The dialog for an account's options, and the choice of a phone and a SIM that it shares with the contacts' dialog."""
+"""The dialog for an account's options, and the fields for a phone and a SIM, which contacts have, too."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -31,8 +31,6 @@ from ..const import (
     CONF_MESSAGES_PER_MINUTE,
     CONF_OFFLINE_HOURS,
     CONF_PHONE,
-    CONF_POLL_MINUTES,
-    CONF_POLL_SECONDS,
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
@@ -40,7 +38,8 @@ from ..const import (
     DOMAIN,
 )
 from ..options import DEFAULTS
-from ..phones import Phones, device_name, devices_of
+from ..phones import Phones, device_name, names_of
+from ..repairs import Issues
 
 type Fields = dict[vol.Marker, Any]
 
@@ -48,14 +47,12 @@ SECRET_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASS
 SIM_FIELD: Final = SelectSelector(
     SelectSelectorConfig(options=["1", "2"], mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_SIM)
 )
-# Those whose national numbers can be read.
+# The countries whose numbers the library can parse.
 REGION_FIELD: Final = CountrySelector(CountrySelectorConfig(countries=sorted(COUNTRIES & SUPPORTED_REGIONS)))
-# Lowest, highest, unit.
+# Minimum, maximum, unit.
 NUMBERS: Final = {
     CONF_MESSAGES_PER_MINUTE: (1, 100_000, ""),
     CONF_MESSAGES_PER_DAY: (1, 100_000, ""),
-    CONF_POLL_SECONDS: (15, 3600, UnitOfTime.SECONDS),
-    CONF_POLL_MINUTES: (1, 240, UnitOfTime.MINUTES),
     CONF_OFFLINE_HOURS: (0, 720, UnitOfTime.HOURS),
 }
 
@@ -64,12 +61,14 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
     """Change how an account works."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for all options at once. What is left empty is not kept, or has its default."""
+        """Ask for all options at once. An empty field removes its option, or sets the default."""
         if user_input is not None:
             options = signing_secret_in(user_input) | phone_and_sim_in(user_input)
             options |= {name: int(user_input[name]) for name in NUMBERS}
             if region := user_input.get(CONF_REGION):
                 options[CONF_REGION] = region
+            if options.get(CONF_SIGNING_SECRET) != self.config_entry.options.get(CONF_SIGNING_SECRET):
+                Issues(self.hass, self.config_entry).secret_changed()
             return self.async_create_entry(data=options)
         options = as_shown(self.config_entry.options)
         schema = vol.Schema(
@@ -78,8 +77,6 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
                 **_number_field(CONF_MESSAGES_PER_DAY),
                 **await async_phone_and_sim_fields(self.hass, self.config_entry, options),
                 vol.Optional(CONF_REGION): REGION_FIELD,
-                **_number_field(CONF_POLL_SECONDS),
-                **_number_field(CONF_POLL_MINUTES),
                 **_number_field(CONF_OFFLINE_HOURS),
                 vol.Optional(CONF_SIGNING_SECRET): SECRET_FIELD,
             }
@@ -100,31 +97,31 @@ def _number_field(name: str) -> Fields:
 
 
 def signing_secret_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the option for a signing secret, if there is one; an empty field takes it away."""
+    """Return the option for the signing secret that was entered, {} where none was."""
     secret = user_input.get(CONF_SIGNING_SECRET, "").strip()
     return {CONF_SIGNING_SECRET: secret} if secret else {}
 
 
 def phone_and_sim_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was chosen of the two, to be kept."""
+    """Return the options for the phone and the SIM that were chosen, {} where none was."""
     chosen = {CONF_PHONE: user_input.get(CONF_PHONE), CONF_SIM: int(user_input.get(CONF_SIM, 0))}
     return {name: value for name, value in chosen.items() if value}
 
 
 def as_shown(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was kept as the fields show it: a selector has texts for values."""
+    """Return stored options as the form's fields have them: the values of a selector are texts."""
     return {**kept, CONF_SIM: str(kept[CONF_SIM])} if CONF_SIM in kept else dict(kept)
 
 
 async def async_phone_and_sim_fields(
     hass: HomeAssistant, entry: ConfigEntry, chosen: Mapping[str, Any]
 ) -> Fields:
-    """Return the fields that choose what sends; there is none for the phone where there is none to choose."""
+    """Return the fields for the phone and the SIM that send; without phones there is no field for them."""
     labels = _phones_of(hass, entry)
     counted = Counter(labels.values())
     labels = {sid: f"{name} ({sid[-4:]})" if counted[name] > 1 else name for sid, name in labels.items()}
     if (sid := chosen.get(CONF_PHONE)) and sid not in labels:
-        labels[sid] = await _gone(hass, _names_of_devices(hass, entry).get(sid, sid))
+        labels[sid] = await _gone_label(hass, names_of(hass, entry).get(sid, sid))
     fields: Fields = {}
     if labels:
         options = [SelectOptionDict(value=sid, label=label) for sid, label in labels.items()]
@@ -135,8 +132,8 @@ async def async_phone_and_sim_fields(
 
 
 def _phones_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
-    """Return the names of the phones that can send, by SID: those that are listed, as far as that is known."""
-    names = _names_of_devices(hass, entry)
+    """Return the names of the phones that can send, by SID: those that the service lists, as far as that is known."""
+    names = names_of(hass, entry)
     if entry.state is not ConfigEntryState.LOADED:
         return names
     phones: Phones = entry.runtime_data.phones
@@ -147,12 +144,7 @@ def _phones_of(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
     }
 
 
-def _names_of_devices(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
-    devices = devices_of(hass, entry)
-    return {sid: device.name_by_user or device.name or sid for sid, device in devices.items()}
-
-
-async def _gone(hass: HomeAssistant, phone: str) -> str:
-    """Return what a phone is called that is chosen and no longer there."""
+async def _gone_label(hass: HomeAssistant, phone: str) -> str:
+    """Return the label of a phone that was chosen and is no longer listed, in Home Assistant's language."""
     texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
     return texts[f"component.{DOMAIN}.selector.phone.options.gone"].format(phone=phone)

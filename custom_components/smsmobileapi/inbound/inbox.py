@@ -26,7 +26,7 @@ type Arrival = ReceivedMessage | Call | StatusReport
 
 
 class InboxState(Enum):
-    """What happens to what arrives."""
+    """How what arrives is handled."""
 
     HOLDING = auto()  # automations do not listen yet: it is kept until they do
     OPEN = auto()  # it is fired at once
@@ -67,7 +67,7 @@ class Inbox:
 
     @property
     def state(self) -> InboxState:
-        """Return what happens to what arrives now."""
+        """Return how what arrives now is handled."""
         return InboxState.CLOSED if self._hass.is_stopping else self._state
 
     @callback

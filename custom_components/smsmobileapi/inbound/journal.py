@@ -1,6 +1,7 @@
 """The journal: what the webhook brought before Home Assistant had started, on disk before the service gets its answer."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 import sqlite3
 from typing import Final
 
@@ -24,7 +25,11 @@ class Journal:
     async def load(self) -> list[tuple[bytes, datetime]]:
         """Return the bodies that were there when Home Assistant stopped, and keep them until `clear`."""
         self._rows = await self._database.load(_read, [])
-        return [(body, datetime.fromisoformat(arrived)) for arrived, body in self._rows]
+        bodies = []
+        for arrived, body in self._rows:
+            with suppress(ValueError, TypeError):
+                bodies.append((body, datetime.fromisoformat(arrived).astimezone(UTC)))
+        return bodies
 
     @property
     def is_full(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import blake2b
 import json
+from secrets import token_hex
 import sqlite3
 from typing import Any, Final, TypedDict
 
@@ -40,6 +41,7 @@ _STATE_NAME: Final = "ledger"
 class History(TypedDict):
     """What an account had received before it was added: never fired."""
 
+    id: str
     until: int  # Unix seconds of the newest message
     keys: list[str]  # hexadecimal, of those messages that a poll will list again
     noted_at: int  # Unix seconds; calls before that are history
@@ -85,11 +87,6 @@ def is_timed(call: Call) -> bool:
     return call.origin == str(int(call.started_at.timestamp()))
 
 
-def report_keys(report: StatusReport) -> tuple[bytes, ...]:
-    """Return the key that a repeat of the report shares with it: there is one for each status of a message."""
-    return (_hash("report", report.message_id, report.status),)
-
-
 def event_key(event_id: str) -> bytes:
     """Return the key that a redelivery of a V2 event shares with it."""
     return _hash("event", event_id)
@@ -105,6 +102,7 @@ def history_of(messages: Iterable[tuple[ReceivedMessage, str]]) -> History:
     until = max((int(time) for time, _ in listed if time <= now), default=0)
     slack = HISTORY_SLACK.total_seconds()
     return {
+        "id": token_hex(8),
         "until": until,
         "keys": [key.hex() for time, keys in listed if time >= until - slack for key in keys],
         "noted_at": int(now),
@@ -121,8 +119,8 @@ class Ledger:
         self._newest: int | None = None
         self._begins: int | None = None
         self._calls_begin: int | None = None
-        # When the history was noted that it began with.
-        self._history_at: int | None = None
+        # The id of the history that it began with.
+        self._history_id: str | None = None
         # Of each direction, the calls without a readable time that were listed the last time, and how often.
         self._untimed: dict[Direction, Counter[_Row]] = {}
         self._prune_at = 0.0
@@ -135,13 +133,13 @@ class Ledger:
         """
         nothing: tuple[dict[bytes, int], dict[str, Any]] = ({}, {})
         self._handled, state = await self._database.load(_read, nothing)
-        self._newest, self._begins = state.get("newest"), state.get("begins")
-        self._calls_begin = state.get("calls_begin")
-        self._history_at = state.get("history_at")
-        # It is in the config entry for as long as the database could not be written.
-        is_new = history is not None and history["noted_at"] != self._history_at
+        seconds = {name: value for name, value in state.items() if isinstance(value, int)}
+        self._newest, self._begins = seconds.get("newest"), seconds.get("begins")
+        self._calls_begin, self._history_id = seconds.get("calls_begin"), state.get("history_id")
+        # The same history comes again for as long as the database could not be written; version 0.1 gave it no id.
+        is_new = history is not None and (history.get("id") or "") != self._history_id
         if history is not None and is_new:
-            self._history_at = history["noted_at"]
+            self._history_id = history.get("id")
             self._begins = history["until"] - int(HISTORY_SLACK.total_seconds())
             self._newest = history["until"]
             self._calls_begin = history["noted_at"]
@@ -228,7 +226,7 @@ class Ledger:
             "newest": self._newest,
             "begins": self._begins,
             "calls_begin": self._calls_begin,
-            "history_at": self._history_at,
+            "history_id": self._history_id,
         }
         return state_statement(_STATE_NAME, state)
 

@@ -100,7 +100,7 @@ class Delivery:
         await _with_retry(partial(self._client.send_notification, sid, title, text))
 
     async def _find(self, request: SendRequest, since: datetime, unknown: OutcomeUnknown) -> str | None:
-        """Return the id of the message if it is in the sent log; raise `unknown` where the log can't tell."""
+        """Return the id of the message if it is in the sent log; raise `unknown` where the log does not show it."""
         if request.encrypt or request.short_links:
             # How the log has such a text is not known.
             raise unknown

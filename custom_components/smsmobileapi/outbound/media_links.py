@@ -18,6 +18,7 @@ from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
 from ..const import DOMAIN
+from ..log_filter import MEDIA_PATH
 from .media import MEGABYTE, Media
 
 _LOGGER = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 MAX_HELD_BYTES: Final = 64 * MEGABYTE
 LINK_LIFETIME: Final = timedelta(hours=1)
 
-_PATH: Final = f"/api/{DOMAIN}/media"  # log_filter.py redacts what follows
+_PATH: Final = MEDIA_PATH.rstrip("/")  # log_filter.py redacts what follows
 
 
 class MediaLinks:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 import logging
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
@@ -38,7 +38,7 @@ from .media import Media, async_read_media
 from .media_links import async_media_links
 from .models import OutboundMessage
 from .rate_limit import RateLimiter
-from .recipients import Recipient, RecipientResolver, SendOptions
+from .recipients import Recipient, RecipientResolver, SendOptions, names_of
 from .reports import Reports
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ _LOGGER = logging.getLogger(__name__)
 MAX_TEXT_LENGTH: Final = 4_000
 AT_A_TIME: Final = 4
 STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
+TASK_NAME: Final = f"{DOMAIN} sends a message"
 DEFAULT_TITLE: Final = "Home Assistant"
-_CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
 
 class Outbox:
@@ -81,8 +81,8 @@ class Outbox:
             hass,
             entry,
             reports=reports,
-            send=lambda message, may_have_been_sent: self._start_task(
-                self._send_sms_instead(message, may_have_been_sent)
+            send=lambda message, may_have_been_sent: self._track(
+                hass.async_create_task(self._send_sms_instead(message, may_have_been_sent), TASK_NAME)
             ),
         )
         self.recipients = RecipientResolver(options, contacts, phones)
@@ -120,7 +120,11 @@ class Outbox:
             raise invalid("send_at_past")
         found = self.recipients.resolve(recipients, options)
         media = await self._read_media(found, options)
-        tasks = [self._start_task(self._send_one(recipient, text, media, options)) for recipient in found]
+        create_task = self._hass.async_create_task
+        tasks = [
+            self._track(create_task(self._send_one(recipient, text, media, options), TASK_NAME))
+            for recipient in found
+        ]
         outcomes = await asyncio.gather(
             *(self._wait_for(task, text, options) for task in tasks), return_exceptions=True
         )
@@ -132,7 +136,8 @@ class Outbox:
         if known and known.status is not Status.FAILED:
             raise invalid("not_failed")
         channel = channel or (known.channel if known else Channel.SMS)
-        task = self._start_task(self._resend_one(message_id, channel, known, options))
+        resending = self._resend_one(message_id, channel, known, options)
+        task = self._track(self._hass.async_create_task(resending, TASK_NAME))
         return await self._wait_for(task, "", options)
 
     async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
@@ -175,9 +180,7 @@ class Outbox:
                     message_id = await self._delivery.send(request)
                     break
                 except SmsMobileApiError as err:
-                    if request.media_url and not isinstance(err, OutcomeUnknown):
-                        # The service will not fetch it.
-                        async_media_links(self._hass).end(request.media_url)
+                    self._end_link(request, media, err)
                     if request is requests[-1] or not isinstance(err, Refused):
                         raise
                     _LOGGER.debug("WhatsApp was refused, so it is an SMS")
@@ -198,18 +201,26 @@ class Outbox:
         has_fallback = route is Route.WHATSAPP_ELSE_SMS
         if route is Route.SMS or (has_fallback and not await self.whatsapp_numbers.may_have(sms.recipient)):
             return [sms]
-        media_url = media and (media.url or async_media_links(self._hass).make(media))
+        media_url = None
+        if media:
+            media_url = media.url or async_media_links(self._hass).make(media)
         whatsapp = replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
         return [whatsapp, sms] if has_fallback else [whatsapp]
+
+    def _end_link(self, request: SendRequest, media: Media | None, err: SmsMobileApiError) -> None:
+        """End the link to media that the service will not fetch, as it refused the message."""
+        if media and not media.url and request.media_url and not isinstance(err, OutcomeUnknown):
+            async_media_links(self._hass).end(request.media_url)
 
     async def _resend_one(
         self, message_id: str, channel: Channel, known: OutboundMessage | None, options: SendOptions
     ) -> OutboundMessage:
         async with self._slot(options):
             new_id = await self._delivery.resend(message_id, channel)
-        if known and new_id == message_id and (current := self._reports.find(new_id)) not in (None, known):
+        current = self._reports.find(new_id)
+        if known and current and new_id == message_id and current.status is not known.status:
             # Its report was faster than the answer.
-            return cast(OutboundMessage, current)
+            return current
         message = OutboundMessage(
             message_id=new_id,
             channel=channel,
@@ -259,19 +270,18 @@ class Outbox:
         except SmsMobileApiError as err:
             _LOGGER.debug("Not sent: %s", type(err).__name__)
             self.counts[type(err).__name__] += 1
-            self._issues.note(err)
+            self._issues.check_subscription(err)
             if isinstance(err, OutcomeUnknown):
                 raise failed(if_unknown) from None
             self._rate_limiter.release(send_id)
             raise for_action(self._hass, self._entry, err) from None
         self.counts["accepted"] += 1
         self.last_sent = dt_util.utcnow()
-        self._issues.note(None)
+        self._issues.check_subscription(None)
 
     @callback
-    def _start_task(self, sending: Coroutine[Any, Any, OutboundMessage]) -> asyncio.Task[OutboundMessage]:
-        """Send in a task of its own, which goes on where the caller is cancelled: a stopped script loses track of nothing."""
-        task = self._hass.async_create_task(sending, f"{DOMAIN} sends a message")
+    def _track(self, task: asyncio.Task[OutboundMessage]) -> asyncio.Task[OutboundMessage]:
+        """Have `stop` wait for the task of a message. The task goes on where its caller is cancelled."""
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
@@ -324,7 +334,7 @@ def _all_or_raise(
         raise unexpected
     if len(recipients) == 1:
         raise errors[0]
-    results = list(zip(_names(recipients), outcomes, strict=True))
+    results = list(zip(names_of(recipients), outcomes, strict=True))
     raise failed(
         "some_not_sent",
         sent=", ".join(name for name, outcome in results if isinstance(outcome, OutboundMessage)) or "–",
@@ -332,14 +342,3 @@ def _all_or_raise(
             f"{name}: {outcome}" for name, outcome in results if isinstance(outcome, Exception)
         ),
     )
-
-
-def _names(recipients: Sequence[Recipient]) -> list[str]:
-    """Return what to call each recipient, with the channel where one gets the message by two."""
-    counts = Counter(recipient.number for recipient in recipients)
-    return [
-        f"{recipient.name} ({_CHANNEL_NAMES[recipient.route]})"
-        if counts[recipient.number] > 1
-        else recipient.name
-        for recipient in recipients
-    ]

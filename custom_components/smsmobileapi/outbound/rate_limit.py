@@ -13,10 +13,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from ..database_file import Statement
 from ..errors import failed
 from ..options import Options
 from ..repairs import Issue, Issues
-from ..storage import Database, Statement
+from ..storage import Database
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ class RateLimiter:
                 unit,
                 resumes,
             )
-        return failed(f"limit_{unit}", limit=str(limit), resumes=resumes)
+        return failed("limit_minute" if period == MINUTE else "limit_day", limit=str(limit), resumes=resumes)
 
     @callback
     def _end(self, _now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Recipients: to whom a message is sent, found by name or number, and by which route, phone and SIM."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -16,6 +17,7 @@ from ..options import Options
 from ..phones import Phones
 
 _BOTH: Final = (Route.SMS, Route.WHATSAPP)
+_CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,17 @@ class SendOptions:
     media: str | dict[str, Any] | None = None
     short_links: bool = False
     encrypt: bool = False
+
+
+def names_of(recipients: Sequence[Recipient]) -> list[str]:
+    """Return what to call each recipient, with the channel where one gets the message by two."""
+    counts = Counter(recipient.number for recipient in recipients)
+    return [
+        f"{recipient.name} ({_CHANNEL_NAMES[recipient.route]})"
+        if counts[recipient.number] > 1
+        else recipient.name
+        for recipient in recipients
+    ]
 
 
 class RecipientResolver:

@@ -17,8 +17,9 @@ from homeassistant.util import dt as dt_util
 
 from ..api import SentLogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
 from ..const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from ..database_file import Statement
 from ..numbers import mask
-from ..storage import Database, Statement
+from ..storage import Database
 from .models import OutboundMessage
 
 _LOGGER = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Reports:
 
     async def load(self) -> None:
         """Read which messages are followed."""
-        messages = await self._database.load(_read, [])
+        nothing: list[OutboundMessage] = []
+        messages = await self._database.load(_read, nothing)
         self._messages = {message.message_id: message for message in messages}
         for message in messages:
             self._plan_look_up(message)
@@ -171,7 +173,7 @@ class Reports:
     def _forget_old(self) -> None:
         """Forget the oldest messages where they are too old or too many."""
         since = dt_util.utcnow().timestamp() - KEPT_FOR
-        old = []
+        old: list[str] = []
         for message in self._messages.values():
             if message.leaves_at > since and len(self._messages) - len(old) <= KEPT_AT_MOST:
                 break
