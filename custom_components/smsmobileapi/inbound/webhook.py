@@ -209,14 +209,11 @@ class Webhook:
                 raise
             self._issues.clear(Issue.UNSIGNED)
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
-        if is_kept := self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
+        if self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
             if self._journal.is_full:
                 return HTTPStatus.SERVICE_UNAVAILABLE
             await self._journal.keep(body, arrived)
         status = self._pass_on(arrival)
-        if is_kept and self._inbox.state is InboxState.OPEN:
-            # It was opened while the body was being written.
-            self._journal.clear()
         if is_signed and not secret:
             self._issues.create(Issue.SECRET_MISSING)
         self.health.called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
