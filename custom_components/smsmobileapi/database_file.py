@@ -90,17 +90,20 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection | None:
-    """Open what can be read of a file that can't be written, None where nothing can be."""
-    modes = ["mode=ro"]
+    """Open what can be read of a file that can't be written, with SQLite's log beside it; None where nothing can be."""
+    # Without locks and used by us alone, SQLite reads its log without a further file, for which there may be no space.
+    modes = ["mode=ro&vfs=unix-none"]
     log = path.with_name(f"{path.name}-wal")
     if not (log.exists() and log.stat().st_size):
-        # Where SQLite can't make its files beside it; what is in its log would not be read in this way.
+        # Where SQLite can't make its log; with this, what is in a log would not be read.
         modes.append("mode=ro&immutable=1")
     for mode in modes:
         try:
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
             )
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+            connection.execute("pragma locking_mode=exclusive")
             connection.execute("select 1 from state limit 1")
         except sqlite3.Error:
             continue
