@@ -433,7 +433,10 @@ async def test_what_is_in_the_log_of_a_file_is_not_overlooked(part: Part, path: 
         shutil.copy(f"{path}{suffix}", f"{left}{suffix}")
     Path(f"{left}-shm").mkdir()
     connection = database_file.connect_read_only(left)
-    assert connection is None or connection.execute("select time from handled").fetchall() == [(1,)]
+    assert connection
+    assert connection.execute("select time from handled").fetchall() == [(1,)]
+    connection.close()
+    assert Path(f"{left}-wal").stat().st_size
 
 
 async def test_an_account_that_is_set_up_during_a_backup_leaves_its_file_as_it_is(

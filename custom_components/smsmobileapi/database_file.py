@@ -91,7 +91,8 @@ def _check(connection: sqlite3.Connection) -> None:
 
 def connect_read_only(path: Path) -> sqlite3.Connection | None:
     """Open a file that can't be written, to read only; return None where it can't be read either."""
-    modes = ["mode=ro"]
+    # Without locks and used by us alone, SQLite reads its log without a further file, for which there may be no space.
+    modes = ["mode=ro&vfs=unix-none"]
     log = path.with_name(f"{path.name}-wal")
     if not (log.exists() and log.stat().st_size):
         # For a folder in which SQLite can't make its own files. In this mode it does not read its log, which has to be empty.
@@ -101,6 +102,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection | None:
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
             )
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+            connection.execute("pragma locking_mode=exclusive")
             connection.execute("select 1 from state limit 1")
         except sqlite3.Error:
             continue

@@ -292,7 +292,7 @@ async def test_many_at_once_are_written_together_and_answered_for_when_they_are(
 
 @pytest.mark.parametrize("is_full", [False, True])
 async def test_an_inbox_that_is_opened_while_a_body_is_written_loses_and_doubles_nothing(
-    ha: Installation, disk: Disk, is_full: bool
+    ha: Installation, disk: Disk, is_full: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ha.start_up()
     await ha.second()
@@ -314,6 +314,7 @@ async def test_an_inbox_that_is_opened_while_a_body_is_written_loses_and_doubles
     else:
         assert statuses == [HTTPStatus.OK, HTTPStatus.ACCEPTED]
     assert ha.texts == ["hi"]
+    assert "could not be handled" not in caplog.text
     await ha.second()
     assert journal(ha) == []
     await ha.kill()

@@ -357,9 +357,10 @@ def without(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 async def test_a_body_that_is_no_event_is_refused_and_not_remembered(ha: Installation) -> None:
+    no_objects: list[object] = [None, [], "data", 7]
     for kind in ALL_TYPES:
         for body in (
-            *(event(kind, data, kind) for data in (None, [], "data", 7)),
+            *(event(kind, no_object, kind) for no_object in no_objects),
             *(event(kind, sms(), event_id) for event_id in (None, "", " ", [1], {"id": 1}, True, 1.5)),
             b'{"type": "%s", "id": "e1"}' % kind.encode(),
         ):

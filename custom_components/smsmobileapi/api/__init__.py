@@ -1,4 +1,8 @@
-"""The client of the SMSMobileAPI service: aiohttp, and nothing of Home Assistant."""
+"""The client of the SMSMobileAPI service: aiohttp, and nothing of Home Assistant.
+
+Docstrings say where a fact about the service comes from: (D) the vendor's documentation, (S) public code that talks to
+the service, (G) our guess, which may be wrong.
+"""
 
 from .auth import ApiKey, ClientCredentials, Credentials
 from .calls import Call

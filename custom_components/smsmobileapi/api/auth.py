@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .errors import NoToken, OutcomeUnknown, Refused, SmsMobileApiError, TokenRefused
 
-TOKEN_PATH: Final = "/oauth2/token"  # a path, not a token
+TOKEN_PATH: Final = "/oauth2/token"
 DEFAULT_LIFETIME: Final = 3600.0  # seconds
 _MAX_LIFETIME: Final = 365 * 24 * 3600.0
 _MAX_MARGIN: Final = 30.0
@@ -31,7 +31,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """The account's key, which is sent as the parameter `apikey` (API.md, D)."""
+    """The account's key, which is sent as the parameter `apikey` (D)."""
 
     key: str = field(repr=False)
 
@@ -45,10 +45,10 @@ class ApiKey:
 
 
 class ClientCredentials:
-    """OAuth2 client credentials (API.md, D): the token is fetched when it is needed, and kept in memory only.
+    """OAuth2 client credentials (D): the token is fetched when it is needed, and kept in memory only.
 
-    `on_token` is called with each new token before it is used, so that it can be kept out of logs. One instance can be used by
-    many requests at once: the token is fetched once for all of them.
+    `on_token` is called with each new token before it is used, so that it can be kept out of logs. Many requests at once can
+    use one instance: the token is fetched once for all of them.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class Refused(SmsMobileApiError):
 
 
 class PhoneOffline(Refused):
-    """The phone that should do it is not connected to the service."""
+    """The phone that is to carry out the request is not connected to the service."""
 
     code = "phone_offline"
 
@@ -69,7 +69,7 @@ class TokenRefused(Refused):
 
 
 class NotReachable(SmsMobileApiError):
-    """The service did not get or not accept the request: it can be repeated without harm."""
+    """The service did not get the request or did not accept it: it can be repeated without harm."""
 
     code = "cannot_connect"
 

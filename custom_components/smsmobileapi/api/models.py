@@ -18,7 +18,7 @@ class Channel(StrEnum):
 
 
 class Source(StrEnum):
-    """How we got a message or a call: the service called the webhook, or we polled its list."""
+    """How a message or a call arrived: the service called the webhook, or its list was polled."""
 
     WEBHOOK = "webhook"
     POLL = "poll"

@@ -1,4 +1,4 @@
-"""Reading lists, texts, numbers and times from the service's answers, which write them in several ways (API.md, S)."""
+"""Reading lists, texts, numbers and times from the service's answers, which write them in several ways (S)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -77,7 +77,7 @@ def parse_time(value: object, zone: tzinfo) -> datetime | None:
     """Read a time of the service as UTC; None where it can't be read.
 
     Accepts Unix seconds or milliseconds, `YYYYMMDDHHMMSS` with or without milliseconds, `YYYY-MM-DD HH:MM:SS` and
-    ISO 8601, as a number or a string (API.md, S). `zone` is the zone of a time that has none (G).
+    ISO 8601, as a number or a string (S). `zone` is the zone of a time that has none (G).
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

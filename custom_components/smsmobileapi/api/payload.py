@@ -65,7 +65,7 @@ def parse_body(body: bytes, *, zone: tzinfo, arrived: datetime) -> ReceivedMessa
 
 
 def _event(row: Mapping[str, Any], *, arrived: datetime) -> WebhookEvent:
-    """Read a V2 event. What its data lack is empty, except for the time, which is that of the event, and the id (D)."""
+    """Read a V2 event. What is missing in its data is empty; a missing time or id is replaced by that of the event (D)."""
     kind, data, event_id = text_of(row, "type"), row["data"], text_of(row, "id")
     if not kind or not event_id or not isinstance(data, Mapping):
         raise InvalidPayload("no event")

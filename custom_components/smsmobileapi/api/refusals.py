@@ -1,4 +1,4 @@
-"""How the service refuses a request: two formats of errors (API.md), and the reasons that can be shown to the user."""
+"""How the service refuses a request: two formats of errors, and the reasons that can be shown to the user."""
 
 from collections.abc import Iterator, Mapping
 import html
@@ -39,7 +39,7 @@ def check_refusal(
 ) -> None:
     """Raise the error that a status and a JSON answer (None where it is not JSON) mean, if they mean one.
 
-    With `accepts_errors`, a word for an error that API.md does not know is no refusal: it stands beside a list (S).
+    With `accepts_errors`, an error that is not known here is no refusal: the service also writes one beside a list (S).
     """
     word, note = _error_of(answer)
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -29,7 +29,7 @@ async def make_request(
     """Make a request with its fields in the form (POST) or the query (GET); return the JSON of an answer that is no refusal.
 
     `secrets` are further values that no error may show. With `list_name`, an answer that has this list is no refusal,
-    unless its error is one that API.md knows (S). Raises the children of SmsMobileApiError.
+    unless its error is one that `check_refusal` knows (S). Raises the children of SmsMobileApiError.
     """
     is_post = method == "POST"
     try:

@@ -1,4 +1,4 @@
-"""The journal: what the webhook brought before Home Assistant had started, on disk before the service gets its answer."""
+"""The journal: what the webhook brought before Home Assistant had started; it is on disk before the service is answered."""
 
 from contextlib import suppress
 from datetime import UTC, datetime

@@ -39,7 +39,7 @@ _STATE_NAME: Final = "ledger"
 
 
 class History(TypedDict):
-    """What an account had received before it was added: never fired."""
+    """What an account had received before it was added. It is never fired."""
 
     id: str
     until: int  # Unix seconds of the newest message
@@ -47,16 +47,16 @@ class History(TypedDict):
     noted_at: int  # Unix seconds; calls before that are history
 
 
-# What a call without a readable time is known by: number, name, duration.
+# Identifies a call without a readable time: number, name, duration.
 type _Row = tuple[str | None, str | None, int | None]
 
 
 def message_keys(message: ReceivedMessage, sender: str) -> tuple[bytes, ...]:
     """Return the keys that a repeat of the message shares with it: its id; its sender, text and second.
 
-    `sender` is normalised. A voice message and its transcript share an id and are two. A message without any time has no
-    second key, unless it has no id either: then a poll knows it by sender and text alone, for each poll lists it again,
-    while a webhook brings it once.
+    `sender` is normalised. A voice message and its transcript have the same id and are two messages. A message without a
+    time has only the key of its id. If it has no id either, its key is made of sender and text: of these alone where a poll
+    lists it, as the next poll lists it again; with the time of arrival where the webhook brings it, which brings it once.
     """
     kind = "transcript" if message.is_transcript else "id"
     keys = [_hash(kind, message.message_id)] if message.message_id else []
@@ -93,7 +93,7 @@ def event_key(event_id: str) -> bytes:
 
 
 def history_of(messages: Iterable[tuple[ReceivedMessage, str]]) -> History:
-    """Return the history that the messages of a new account make; each comes with its normalised sender."""
+    """Return the history of a new account from its messages, each with its normalised sender."""
     now = dt_util.utcnow().timestamp()
     listed = [
         (message.received_at.timestamp(), message_keys(message, sender)) for message, sender in messages
@@ -156,7 +156,7 @@ class Ledger:
 
     @property
     def is_lost(self) -> bool:
-        """Return whether nothing is known, not even when the account began."""
+        """Return whether all saved rows are lost, so that it is not known what was handled before."""
         return self._begins is None
 
     def poll_after(self, overlap: timedelta) -> int | None:
@@ -197,7 +197,7 @@ class Ledger:
 
     @callback
     def begin_here(self) -> None:
-        """Fire nothing that is older than what is known now: what was saved is lost."""
+        """Treat as history all that is more than seven days older than the newest known message. For when the rows are lost."""
         self._begins = (self._newest or 0) - int(LONG_OVERLAP.total_seconds())
         self._write_state()
 
@@ -205,7 +205,7 @@ class Ledger:
     def newly_listed(self, direction: Direction, calls: Iterable[Call]) -> list[Call]:
         """Return the calls without a readable time that the poll before did not list.
 
-        How old those of the first list are is not known, so none of them is new.
+        None of the first list is new, as it is not known how old they are.
         """
         untimed = [((call.number, call.name, call.duration), call) for call in calls if not is_timed(call)]
         listed = Counter(row for row, _ in untimed)

@@ -1,4 +1,4 @@
-"""What came in, as automations see it: numbers normalised and, where known, named."""
+"""Received messages and calls as automations get them: with normalised numbers and their contacts."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The webhook of an account: the address at which the service calls us, and what it brings."""
+"""The webhook of an account: its address, its registration in Home Assistant, and the requests of the service."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -39,7 +39,6 @@ from .webhook_health import WebhookHealth
 _LOGGER = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 64 * 1024
-
 
 type Handler = Callable[[HomeAssistant, str, Request], Awaitable[Response]]
 
@@ -122,7 +121,7 @@ class Webhook:
         self._entry.async_on_unload(self._stop)
 
     async def start(self, *, is_new: bool) -> None:
-        """Pass on what the journal has, and let the service call."""
+        """Pass the bodies in the journal to the inbox, and accept requests from now on."""
         await self.health.load(is_new=is_new)
         zone = dt_util.get_default_time_zone()
         for body, arrived in await self._journal.load():
@@ -136,7 +135,7 @@ class Webhook:
 
     @callback
     def _stop(self) -> None:
-        """Accept nothing any more; what is still being read is refused."""
+        """Refuse all requests from now on, also those whose body is still being read."""
         is_needed = self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id
         self._register(_refuse if is_needed else None)
         self._inbox.close()
@@ -144,7 +143,7 @@ class Webhook:
 
     @callback
     def _register(self, handler: Handler | None) -> None:
-        """Replace the handler; None takes the webhook away."""
+        """Replace the handler; None removes the webhook."""
         webhook.async_unregister(self._hass, self._id)
         if handler:
             webhook.async_register(
@@ -197,7 +196,7 @@ class Webhook:
         return Response(status=status)
 
     async def _receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
-        """Check and pass on what the service brings; return the status to answer with."""
+        """Check a request and pass its body to the inbox; return the status of the answer. Raises what `_handle` catches."""
         arrived = dt_util.utcnow()
         secret, is_signed = self._options.signing_secret, SIGNATURE_HEADER in headers
         if secret:
@@ -209,14 +208,11 @@ class Webhook:
                 raise
             self._issues.clear(Issue.UNSIGNED)
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
-        if is_kept := self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
+        if self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
             if self._journal.is_full:
                 return HTTPStatus.SERVICE_UNAVAILABLE
             await self._journal.keep(body, arrived)
         status = self._pass_on(arrival)
-        if is_kept and self._inbox.state is InboxState.OPEN:
-            # It was opened while the body was being written.
-            self._journal.clear()
         if is_signed and not secret:
             self._issues.create(Issue.SECRET_MISSING)
         self.health.called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
@@ -267,7 +263,7 @@ class Webhook:
 
 async def _read(request: Request) -> bytes:
     """Read the body; through a cloudhook the request is a MockRequest with only a part of the interface."""
-    # A MockRequest makes a new stream each time it is asked for it.
+    # Read once: each access to `content` of a MockRequest makes a new stream.
     stream = request.content
     body = b""
     while chunk := await stream.read(MAX_BODY_BYTES + 1 - len(body)):
@@ -278,6 +274,6 @@ async def _read(request: Request) -> bytes:
 
 
 def _place_of(err: Exception) -> str:
-    """Return the lines of code that an error passed through."""
+    """Return the traceback of an error as one line, without the error's text."""
     frames = traceback.extract_tb(err.__traceback__)
     return ", ".join(f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in frames)

@@ -1,4 +1,4 @@
-"""Whether the webhook works: what it brings, and what a poll had to bring because it did not."""
+"""Whether the webhook works: what it brings, and which messages only a poll brought."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,21 +14,21 @@ from ..database_file import Statement
 from ..repairs import Issue, Issues
 from ..storage import Database, read_state, state_statement
 
-# How long the webhook may be on its way with a message that a poll has found already.
+# How much later than a poll the webhook may bring a message.
 DELIVERY_SLACK: Final = timedelta(minutes=2)
 DAY: Final = timedelta(days=1)
 MISSES_PER_DAY: Final = 3
-# A webhook that brings only some of the messages does not work.
+# So many requests without a miss between them end the issue.
 CALLS_TO_TRUST: Final = 3
 
 _STATE_NAME: Final = "webhook"
 
 
 class WebhookHealth:
-    """What is known of one account's webhook.
+    """What is known about the webhook of one account.
 
-    It works once the service has called it at the address that it has now: until then nobody knows whether that address
-    was pasted into the service's dashboard.
+    It counts as working once the service has called it at the address that it has now: until then it is not known whether
+    that address was pasted into the service's dashboard.
     """
 
     def __init__(self, hass: HomeAssistant, database: Database, issues: Issues) -> None:
@@ -45,7 +45,7 @@ class WebhookHealth:
         database.add_snapshot(self._snapshot)
 
     async def load(self, *, is_new: bool) -> None:
-        """Read what was saved. For a new account that is of another account's webhook, so it does not count."""
+        """Read what was saved; where the account is new, that is about another account's webhook and is dropped."""
         nothing: dict[str, Any] = {}
         state = (
             nothing if is_new else await self._database.load(partial(read_state, name=_STATE_NAME), nothing)
@@ -57,7 +57,7 @@ class WebhookHealth:
 
     @callback
     def close(self) -> None:
-        """Wait for no message any more."""
+        """Stop waiting for messages."""
         while self._awaited:
             self._awaited.popitem()[1]()
 
@@ -77,7 +77,7 @@ class WebhookHealth:
 
     @callback
     def called(self, url: str | None, content: ReceivedMessage | Call | StatusReport | None) -> None:
-        """Record that the service called the webhook at this address, with `content` where it was of use."""
+        """Record that the service called the webhook at this address; `content` is None for an event that is not used."""
         if isinstance(content, ReceivedMessage) and (
             cancel := self._awaited.pop(content.message_id or "", None)
         ):
@@ -93,7 +93,10 @@ class WebhookHealth:
 
     @callback
     def polled(self, arrival: ReceivedMessage | Call) -> None:
-        """Record that a poll was first with something new: a call has to be polled for; a message the webhook should bring, too."""
+        """Record that a poll brought something before the webhook did.
+
+        A call means that the webhook brings no calls. For a message, the webhook has two minutes to bring it, too.
+        """
         if isinstance(arrival, Call):
             self._set(self._called_at_address, has_brought_call=False)
         elif arrival.message_id and arrival.received_at >= self._started_at:

@@ -1,4 +1,4 @@
-"""Delivery: get one message to the service exactly once, as far as that can be known."""
+"""Delivery: give a message to the service exactly once, as far as its answers allow."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 import logging
 import random
-from typing import Final, cast
+from typing import Final
 from weakref import WeakValueDictionary
 
 from homeassistant.util import dt as dt_util
@@ -33,7 +33,8 @@ UNKNOWN_AT_MOST: Final = 2
 # The service may still be working on a request that got no answer: when to look for the message in the sent log, in
 # seconds from one time to the next. How exactly the service searches is not known, so the last time it is the whole log.
 LOOK_UPS: Final = (0.5, 2.0, 1.0)
-# Of the service's clock and ours. A zone that is guessed wrong is off by quarters of an hour, and by less than a day.
+# The most by which the service's clock and ours differ. A time of which we guess the zone wrong is off by a multiple of a
+# quarter of an hour, and by less than a day.
 CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
 QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
@@ -44,7 +45,7 @@ class Delivery:
     """Sends for one account.
 
     A request that was not accepted is repeated. A message that may have been accepted is looked for in the sent log first:
-    there is no idempotency key (API.md, D).
+    the service has no idempotency key (D, as explained in the package api).
     """
 
     def __init__(
@@ -92,11 +93,11 @@ class Delivery:
             return message_id
 
     async def resend(self, message_id: str, channel: Channel) -> str:
-        """Have the service send a message again; return its id. Raises as `send`, and never repeats what may have been done."""
+        """Have the service send a message again; return its id. Raises as `send`; repeats nothing that may have been done."""
         return await _with_retry(partial(self._client.resend_message, message_id, channel))
 
     async def notify(self, sid: str, title: str, text: str) -> None:
-        """Show a notification on a phone. Raises as `send`, and never repeats what may have been done."""
+        """Show a notification on a phone. Raises as `send`; repeats nothing that may have been done."""
         await _with_retry(partial(self._client.send_notification, sid, title, text))
 
     async def _find(self, request: SendRequest, since: datetime, unknown: OutcomeUnknown) -> str | None:
@@ -170,15 +171,17 @@ def _may_be_sent_between(
     """Return whether the log's time fits a message that was sent between these times, or that is to be sent at `send_at`."""
     if entry.sent_at is None:
         return True
-    return _fits(entry, since, now) or (send_at is not None and _fits(entry, send_at, send_at))
+    zoned = entry.is_zone_known
+    return _fits(entry.sent_at, zoned, since, now) or (
+        send_at is not None and _fits(entry.sent_at, zoned, send_at, send_at)
+    )
 
 
-def _fits(entry: SentLogEntry, first: datetime, last: datetime) -> bool:
-    sent_at = cast(datetime, entry.sent_at)
+def _fits(sent_at: datetime, is_zone_known: bool, first: datetime, last: datetime) -> bool:
     earliest, latest = first - CLOCK_DIFFERENCE, last + CLOCK_DIFFERENCE
     if earliest <= sent_at <= latest:
         return True
-    if entry.is_zone_known or abs(sent_at - last) > DAY:
+    if is_zone_known or abs(sent_at - last) > DAY:
         return False
-    # As it would be in a zone that is off by quarters of an hour.
+    # Whether it fits in a zone that is off by a multiple of a quarter of an hour.
     return (sent_at - earliest) % QUARTER <= latest - earliest

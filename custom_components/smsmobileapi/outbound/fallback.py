@@ -1,4 +1,4 @@
-"""WhatsApp, or else an SMS: who has WhatsApp, and the SMS in the place of a WhatsApp message that failed on its way."""
+"""WhatsApp, else SMS: which numbers have WhatsApp, and the SMS in place of a WhatsApp message that failed."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class WhatsAppNumbers:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self, number: str) -> bool | None:
-        """Ask the service; None where its answer does not say it. Raises SmsMobileApiError."""
+        """Ask the service whether a number has WhatsApp; None where its answer does not say it. Raises SmsMobileApiError."""
         answer = await self._client.is_on_whatsapp(number)
         self._answers.pop(number, None)
         self._answers[number] = (answer, dt_util.utcnow())
@@ -51,7 +51,7 @@ class WhatsAppNumbers:
                 try:
                     answer = await self.check(number)
                 except SmsMobileApiError as err:
-                    _LOGGER.debug("It is not known who has WhatsApp: %s", type(err).__name__)
+                    _LOGGER.debug("The service can't say who has WhatsApp: %s", type(err).__name__)
                     return True
             return answer is not False
 

@@ -48,9 +48,9 @@ class Media:
 
 
 async def async_read_media(hass: HomeAssistant, source: str | Mapping[str, Any]) -> Media:
-    """Read the media at an https URL's, a media item's, a camera's or an image entity's id.
+    """Return the media for an https URL, or for the id of a media item, a camera or an image entity.
 
-    The media selector gives a mapping with the id as `media_content_id`. An https URL is not fetched. Raises
+    The media selector gives a mapping with the id as `media_content_id`. The content at an https URL is not fetched. Raises
     ServiceValidationError where there is no such media, or it can't be sent.
     """
     media_id = (source if isinstance(source, str) else str(source.get("media_content_id", ""))).strip()

@@ -1,4 +1,4 @@
-"""What went out, as it is followed, and as automations see it."""
+"""A sent message: what is stored about it, and what automations get of it."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -31,7 +31,7 @@ class OutboundMessage:
 
     @property
     def leaves_at(self) -> float:
-        """Return when the message leaves the service, at the earliest."""
+        """Return the earliest time at which the service sends the message."""
         return max(self.accepted_at, self.due_at)
 
     @classmethod

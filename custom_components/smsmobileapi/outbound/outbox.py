@@ -1,4 +1,4 @@
-"""The outbox: everything that leaves passes `Outbox.send` once."""
+"""The outbox: every message that is sent passes `Outbox.send` once."""
 
 import asyncio
 from collections import Counter
@@ -237,7 +237,7 @@ class Outbox:
             sms = replace(sms, send_at=dt_util.utc_from_timestamp(whatsapp.due_at))
         since = dt_util.utc_from_timestamp(whatsapp.accepted_at) if may_have_been_sent else None
         try:
-            # The limit of a minute let the message pass once.
+            # The WhatsApp message was counted against the limit of a minute already.
             async with self._slot(SendOptions(is_urgent=True)):
                 message_id = await self._delivery.send(sms, perhaps_since=since)
         except HomeAssistantError as err:
@@ -259,7 +259,7 @@ class Outbox:
     async def _slot(
         self, options: SendOptions, *, if_unknown: str = "may_have_been_sent"
     ) -> AsyncIterator[None]:
-        """Count what is sent inside against the limits, and raise the service's errors as Home Assistant's.
+        """Count a message that is sent inside this context against the limits, and raise the service's errors as Home Assistant's.
 
         `if_unknown` is the key of the error for when it is not known whether it was sent.
         """

@@ -66,7 +66,7 @@ class RateLimiter:
 
     @callback
     def stop(self) -> None:
-        """Wait no longer for the time at which sending resumes."""
+        """Cancel the timer for the time at which sending resumes."""
         if self._cancel_end:
             self._cancel_end()
             self._cancel_end = None
@@ -95,7 +95,7 @@ class RateLimiter:
 
     @callback
     def release(self, send_id: int) -> None:
-        """Do not count a message that was not sent after all."""
+        """Stop counting a message that was not sent."""
         self._sends.pop(send_id, None)
         self._delete([send_id])
 

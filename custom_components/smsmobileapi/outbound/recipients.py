@@ -42,7 +42,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """How an action wants a message to be sent. Where `route`, `phone` or `sim` is None, the contact's counts, else the account's.
+    """How to send a message. Where `route`, `phone` or `sim` is None, that of the contact is used, else that of the account.
 
     `context` is that of the action, `report_within` how many seconds to wait for the message's status. An urgent message may
     exceed the limit of a minute. `phone` is a device id, a name or a SID, `sim` is 1 or 2, `send_at` an aware time, `media`

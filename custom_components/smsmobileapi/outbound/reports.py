@@ -1,4 +1,4 @@
-"""Reports: what became of each message that the service accepted, from its webhook or its sent log."""
+"""Reports: the status of each message that the service accepted, from its webhook or its sent log."""
 
 import asyncio
 from dataclasses import asdict, replace
@@ -80,7 +80,7 @@ class Reports:
 
     @callback
     def stop(self) -> None:
-        """Look up nothing any more."""
+        """Stop all look-ups."""
         self._is_stopped = True
         if self._cancel_timer:
             self._cancel_timer()
@@ -197,7 +197,7 @@ class Reports:
 
     @callback
     def _set_timer(self) -> None:
-        """Look up at the time at which the first message is due."""
+        """Set the timer to the time of the first look-up."""
         while self._look_ups and self._is_stale(self._look_ups[0]):
             heappop(self._look_ups)
         due_at = self._look_ups[0][0] if self._look_ups else None
