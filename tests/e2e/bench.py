@@ -109,7 +109,7 @@ async def lateness(seconds: float) -> list[float]:
     path = writer_dir() / "lateness.jsonl"
     skip = len(path.read_text().splitlines())
     await asyncio.sleep(seconds)
-    measured = [json.loads(line)[1:] for line in path.read_text().splitlines()[skip:]]
+    measured = [json.loads(line) for line in path.read_text().splitlines()[skip:]]
     # A collection in another thread delays the event loop, too, and may be counted only at the next timer.
     return sorted(
         max(late - max(collected, next_collected), 0)

@@ -201,7 +201,7 @@ class StorageFaults:
             await until("the repair issue to end", self._is_over, RECOVERY_SECONDS)
         phases.append(await self._phase("afterwards"))
         # What was answered 503 by V1 is polled.
-        await self.hass.call_action("event_writer", "poll", {}, response=True)
+        await self.hass.call_action("event_writer", "poll", {})
         await asyncio.sleep(REDELIVERY_SECONDS)
         await until_quiet()
         await self.hass.kill()

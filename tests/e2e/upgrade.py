@@ -92,7 +92,7 @@ class Upgrade:
         reports = await self.hass.listen(REPORTED)
         await self.hass.start()
         await texts
-        await self.hass.call_action("event_writer", "poll", {}, response=True)
+        await self.hass.call_action("event_writer", "poll", {})
         await until_quiet()
         self.traffic.tally().check()
         await self.check_files()
@@ -208,7 +208,7 @@ async def back_up(upgrade: Upgrade, steps: Steps) -> None:
     check(result == "ok", f"the integrity check says {result}")
     copied = _handled(database)
     check(known <= copied, f"{len(known - copied)} of {len(known)} keys are not in the backup")
-    await upgrade.hass.call_action("event_writer", "poll", {}, response=True)
+    await upgrade.hass.call_action("event_writer", "poll", {})
     await until_quiet()
     upgrade.traffic.tally().check()
     steps.show(
