@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from simulator import Phone, Simulator
 from tests.e2e.configuration import DOMAIN
@@ -196,11 +197,15 @@ async def add_in_browser(directory: Path) -> None:
         check({"notify.dora", "event.dora_message"} <= after.keys(), "the contact has no entities")
         written = [name for name, state in before.items() if after.get(name) != state]
         check(not written, f"the states of these were written: {', '.join(written)}")
-        end = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
-        query = f"filter_entity_id={','.join(before)}&skip_initial_state&end_time={end.replace('+', '%2B')}"
-        history = await hass.get(f"/api/history/period/{started.isoformat()}?{query}".replace("+00:00", "Z"))
-        rows = [row["entity_id"] for rows in history for row in rows]
-        check(not rows, f"the history has states of {rows}")
+        query = {
+            # The new entity shows that the history has what was written.
+            "filter_entity_id": ",".join((*before, "notify.dora")),
+            "end_time": (datetime.now(UTC) + timedelta(minutes=1)).isoformat(),
+            "significant_changes_only": "0",
+        }
+        path = f"/api/history/period/{quote(started.isoformat())}?{urlencode(query)}&skip_initial_state"
+        rows = {row["entity_id"] for rows in await hass.get(path) for row in rows if "entity_id" in row}
+        check(rows == {"notify.dora"}, f"the history has states of {rows}")
         await hass.call_action("notify", "send_message", {"entity_id": "notify.dora", "message": "Hello"})
         steps.show(
             entities_of_the_integration=len(before), written=len(written), messages_sent=len(account.sent)
