@@ -255,8 +255,8 @@ async def test_a_received_and_a_sent_message_can_be_deleted_and_an_unknown_one_r
     home: HomeAssistant, past: Account
 ) -> None:
     received, sent = list(past.received), list(past.sent)
-    for answer in CHOICES["delete_dress"]:
-        past.delete_dress = answer  # type: ignore[assignment]  # one of its values
+    for answer in CHOICES["delete_format"]:
+        past.delete_format = answer  # type: ignore[assignment]  # one of its values
         for row in (*received, *sent):
             row.deleted = False
         past.requests.clear()

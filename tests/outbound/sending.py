@@ -132,7 +132,7 @@ def set_whatsapp(service_account: Account, *numbers: str) -> None:
 
 def hide_whatsapp(service_account: Account) -> None:
     """Let the service not say who is on WhatsApp."""
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
 
 
 def refuse_whatsapp(service_account: Account) -> None:
@@ -154,8 +154,8 @@ def other_message(
 
 def change_log(monkeypatch: Patch, change: Callable[[Row, SentMessage], Row]) -> None:
     """Have the rows of the sent log changed."""
-    plain = sent_log._row
-    monkeypatch.setattr(sent_log, "_row", lambda account, sent: change(plain(account, sent), sent))
+    plain = sent_log.log_row
+    monkeypatch.setattr(sent_log, "log_row", lambda account, sent: change(plain(account, sent), sent))
 
 
 def search_log(monkeypatch: Patch, *, finds: bool) -> None:

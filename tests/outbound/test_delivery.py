@@ -396,14 +396,14 @@ async def test_a_message_is_found_however_the_log_writes_its_number(
     change_log(monkeypatch, lambda row, _: {**row, "message": row["message"].replace("\r\n", " ")})
     text = "Two lines\r\nand  *signs*: ő 🚰 &amp; 100 %"
     for written in ("given", "plus", "plain", "zeros", "integer"):
-        service_account.number_dress = written  # type: ignore[assignment]  # one of its values
+        service_account.number_format = written  # type: ignore[assignment]  # one of its values
         for channel in ("sms", "whatsapp"):
             simulator.reset()
             for kind in ("drop_after", "drop_before", "drop_after"):
                 simulator.fault(SEND, kind)
                 await send(home, message=text, channel=channel)
             assert len(service_account.sent) == 3, (written, channel)
-    service_account.number_dress = "given"
+    service_account.number_format = "given"
     for number in ("12345", "112", "+442079460958", "+15551234567"):
         simulator.reset()
         for kind in ("drop_after", "drop_before"):
@@ -627,7 +627,7 @@ async def test_an_ended_subscription_is_shown_until_something_works_again(
     freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, answer: Any
 ) -> None:
     """A message, a poll, or the set-up of the account."""
-    service_account.dialect = answer
+    service_account.refusal_format = answer
     coordinator = account.runtime_data.coordinator
 
     async def send_one() -> None:

@@ -95,7 +95,7 @@ async def fail_unsent(
 @pytest.mark.usefixtures("account")
 async def test_each_number_gets_it_by_what_it_has(home: HomeAssistant, service_account: Account) -> None:
     for answer in ("contact", "result"):
-        service_account.check_dress = answer  # type: ignore[assignment]  # one of its values
+        service_account.check_format = answer  # type: ignore[assignment]  # one of its values
         numbers = [f"+3630{answer == 'result':d}{number:06}" for number in range(4)]
         set_whatsapp(service_account, *numbers[::2])
         rows = await send(home, [*numbers, "1770"], **ELSE_SMS)

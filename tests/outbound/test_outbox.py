@@ -200,7 +200,7 @@ async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(
         assert [message.scheduled for message in service_account.sent] == [SIX_SECOND] * count
     # An SMS where WhatsApp refuses, too.
     service_account.sent.clear()
-    service_account.check_dress = "vague"
+    service_account.check_format = "vague"
     set_whatsapp(service_account)
     await send(home, BELA, send_at=SIX, channel="whatsapp_else_sms")
     assert [(sent.channel, sent.scheduled) for sent in service_account.sent] == [("sms", SIX_SECOND)]
@@ -317,7 +317,7 @@ async def test_bad_input_gets_a_clear_error_before_anything_is_sent(
 async def test_a_refused_message_raises_why(
     home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account, answer: Any
 ) -> None:
-    service_account.dialect, service_account.retry_after = answer, 3600
+    service_account.refusal_format, service_account.retry_after = answer, 3600
     for state, key in (
         ("limited", "rate_limited"),
         ("expired", "subscription_expired"),
