@@ -215,9 +215,6 @@ class TestCredentials:
         for bench.account.phone_format in FORMATS["phone_format"]:
             phones = await bench.client.verify_credentials(zone=BUDAPEST)
             match bench.account.phone_format, phones:
-                case "keyed", None:
-                    # API.md does not know it.
-                    continue
                 case "bare", [kitchen, garage]:
                     # One of two is connected, and it is not known which.
                     assert (kitchen, garage) == (

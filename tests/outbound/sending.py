@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.outbound import delivery
 from custom_components.smsmobileapi.outbound.outbox import TASK_NAME
-from simulator import Account, SentMessage, Simulator, report_data, sending as sent_log
+from simulator import Account, SentMessage, Simulator, report_data, sent_log
 
 from ..conftest import KEY, OUR_LOG, settle
 
@@ -160,7 +160,7 @@ def change_log(monkeypatch: Patch, change: Callable[[Row, SentMessage], Row]) ->
 
 def search_log(monkeypatch: Patch, *, finds: bool) -> None:
     """Have each search in the sent log find everything, or nothing."""
-    monkeypatch.setattr(sent_log, "_matches", lambda *_: finds)
+    monkeypatch.setattr(sent_log, "matches_keyword", lambda *_: finds)
 
 
 # Reports.
