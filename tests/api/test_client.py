@@ -471,7 +471,7 @@ class TestOthers:
         for bench.account.check_format in FORMATS["check_format"]:
             for is_on in (True, False):
                 bench.account.whatsapp_numbers = {BARE} if is_on else set()
-                expected = is_on if bench.account.check_format == "contact" else None
+                expected = None if bench.account.check_format == "vague" else is_on
                 assert await bench.client.is_on_whatsapp(NUMBER) is expected
         name = "contact_found_on_whatsapp"
         await bench.check(
