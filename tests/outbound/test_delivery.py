@@ -532,7 +532,7 @@ async def test_an_ended_subscription_is_shown_until_something_works_again(
     case: Case, freezer: Clock, answer: Any
 ) -> None:
     """A message, a poll, or the set-up of the account."""
-    case.service.dialect = answer
+    case.service.refusal_format = answer
     coordinator = case.account.runtime_data.coordinator
 
     async def send_one() -> None:

@@ -281,7 +281,7 @@ async def test_bad_input_gets_a_clear_error_before_anything_is_sent(case: Case) 
 
 @pytest.mark.parametrize("answer", ["status", "result"])
 async def test_a_refused_message_raises_why(case: Case, answer: Any) -> None:
-    case.service.dialect, case.service.retry_after = answer, 3600
+    case.service.refusal_format, case.service.retry_after = answer, 3600
     for state, key in (
         ("limited", "rate_limited"),
         ("expired", "subscription_expired"),
