@@ -387,7 +387,7 @@ class TestLists:
         # A list in which nothing can be read is no empty one either.
         for method, name in (("log", "sms"), ("missed", "data"), ("outgoing", "rows")):
             unread = field(name, [{}], [None], [{"a": 1}])
-            empty = [{"success": True, name: rows} for rows in ([], None)]
+            empty: list[Any] = [{"success": True, name: []}, {"success": True, name: None}]
             await bench.check(METHODS[method], *to(api.UnexpectedAnswer, *unread), *to([], *empty))
 
     async def test_calls_newest_first(self, bench: Bench) -> None:
