@@ -13,9 +13,9 @@ type RefusalFormat = Literal["status", "result"]
 type TimeFormat = Literal["seconds", "milliseconds", "compact", "compact_ms", "naive", "iso", "unreadable"]
 type NumberFormat = Literal["given", "plus", "plain", "zeros", "integer"]
 type ListFormat = Literal["result", "top", "sms"]
-type PhoneFormat = Literal["sid", "sIdentifiant", "sIdentifiantPhone", "bare", "keyed"]
+type PhoneFormat = Literal["sid", "sIdentifiant", "sIdentifiantPhone", "bare"]
 type ErrorFormat = Literal["documented", "number", "string", "word", "null"]
-type CheckFormat = Literal["contact", "flag", "result", "data", "status", "vague"]
+type CheckFormat = Literal["contact", "result", "vague"]
 type DeleteFormat = Literal["count", "result", "not_found", "bad_request"]
 type TokenFormat = Literal["documented", "bare", "string"]
 type GuidFormat = Literal["random", "counter"]
@@ -132,20 +132,14 @@ def format_list(list_format: ListFormat, rows: list[dict[str, Any]], error: int 
             return rows
 
 
-def format_check(check_format: CheckFormat, number: str, found: bool) -> Json:
+def format_check(check_format: CheckFormat, found: bool) -> Json:
     """Return the answer of `/whatsapp/checknumber/`; the format `vague` does not contain the result."""
     word = "yes" if found else "no"
     match check_format:
         case "contact":
             return {"success": True, "contact_found_on_whatsapp": word}
-        case "flag":
-            return {"success": True, "number": number, "on_whatsapp": found}
         case "result":
-            return {"result": {"error": 0, "exists": "1" if found else "0"}}
-        case "data":
-            return {"success": True, "data": [{"number": number, "whatsapp": word}]}
-        case "status":
-            return {"success": True, "status": "valid" if found else "invalid"}
+            return {"result": {"error": 0, "contact_found_on_whatsapp": word}}
         case "vague":
             return {"success": True, "note": "request processed"}
 
@@ -163,9 +157,8 @@ def format_token(token_format: TokenFormat, token: str, seconds: float) -> Json:
 
 
 def format_phones(phone_format: PhoneFormat, phones: list[Phone], zone: tzinfo) -> Json:
-    """Return the items of `/gateway/mobile/list/`: a list, or for `keyed` an object with the positions as keys."""
-    items = [_phone_item(phone_format, phone, zone) for phone in phones]
-    return {str(position): item for position, item in enumerate(items)} if phone_format == "keyed" else items
+    """Return the items of `/gateway/mobile/list/`."""
+    return [_phone_item(phone_format, phone, zone) for phone in phones]
 
 
 def _phone_item(phone_format: PhoneFormat, phone: Phone, zone: tzinfo) -> dict[str, Any]:
@@ -173,7 +166,7 @@ def _phone_item(phone_format: PhoneFormat, phone: Phone, zone: tzinfo) -> dict[s
     match phone_format:
         case "bare":
             return {"sid": phone.sid, "label": phone.label}
-        case "sid" | "keyed":
+        case "sid":
             return {
                 "sid": phone.sid,
                 "label": phone.label,

@@ -1,4 +1,4 @@
-"""The endpoints that list sent messages: those of the API, and those that a person typed on the phone."""
+"""The endpoints that list sent messages: those sent by the API, and those that a person typed on the phone."""
 
 import time
 from typing import Any

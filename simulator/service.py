@@ -53,7 +53,7 @@ ENDPOINTS: dict[str, tuple[Endpoint, tuple[str, ...]]] = {
     "/getemail/": (_no_mailbox, ("GET",)),
 }
 """The function and the HTTP methods of each path."""
-TOKEN_PATH = "/oauth2/token"  # a path, not a token
+TOKEN_PATH = "/oauth2/token"
 CONTROL_PATH = "/_control/"
 
 _FIELDS = web.RequestKey("fields", dict)

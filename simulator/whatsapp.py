@@ -18,7 +18,7 @@ def check_number(account: Account, fields: Fields) -> Json:
     if not re.fullmatch(r"[1-9][0-9]{2,14}", number):
         raise refuse("invalid_recipients")
     found = account.whatsapp_numbers is None or number in account.whatsapp_numbers
-    return format_check(account.check_format, number, found)
+    return format_check(account.check_format, found)
 
 
 def activate(account: Account, fields: Fields) -> Json:

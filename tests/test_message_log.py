@@ -12,25 +12,8 @@ import voluptuous as vol
 from simulator import Account, SentMessage, Simulator
 from simulator.account import CHOICES
 
-from .conftest import add_account, add_contact
-from .outbound.sending import (
-    ANNA,
-    BELA,
-    CECIL,
-    CHECK,
-    LOG,
-    LONG,
-    Entry,
-    act,
-    assert_private,
-    error_of,
-    hide_whatsapp,
-    report,
-    requests,
-    send,
-    sent_in_a_day,
-    set_whatsapp,
-)
+from .conftest import add_account
+from .outbound.sending import ANNA, BELA, CECIL, CHECK, LOG, LONG, Case, Entry
 
 RECEIVED = "/getsms/"
 DELETE = "/deletesms/"
@@ -41,8 +24,14 @@ ALL = ["Your bill", "THANK you", "Happy birthday", "At home.", "Where are you?"]
 type Row = dict[str, Any]
 
 
-async def get(home: HomeAssistant, **data: Any) -> list[Row]:
-    messages: list[Row] = (await act(home, "get_messages", **data))["messages"]
+@pytest.fixture
+def case(home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account) -> Case:
+    """A home with an account that is set up."""
+    return Case(home=home, account=account, simulator=simulator, service=service_account)
+
+
+async def get(case: Case, **data: Any) -> list[Row]:
+    messages: list[Row] = (await case.act("get_messages", **data))["messages"]
     return messages
 
 
@@ -58,16 +47,18 @@ def at(minute: float) -> float:
 def add_sent(service_account: Account, number: str, text: str, minute: float, error: str = "") -> None:
     """Have another program send a message."""
     form = {"recipients": number, "message": text}
-    times = {"at": at(minute), "due": at(minute)}
-    service_account.sent.append(
-        SentMessage(fields=form, guid=f"guid of {text}", channel="sms", sid="phone-1", error=error, **times)
+    second = at(minute)
+    sent = SentMessage(
+        fields=form, guid=f"guid of {text}", at=second, due=second, channel="sms", sid="phone-1", error=error
     )
+    service_account.sent.append(sent)
 
 
 @pytest.fixture
-async def past(home: HomeAssistant, account: Entry, service_account: Account) -> Account:
+async def past(case: Case) -> Account:
     """Anna, a contact, and Béla, who is none, wrote and were written to."""
-    await add_contact(home, account, "Anna", ANNA)
+    await case.add_contact("Anna", ANNA)
+    service_account = case.service
     service_account.receive(ANNA, "Where are you?", "r1", at(1))
     add_sent(service_account, ANNA, "At home.", 2)
     service_account.receive(BELA, "Happy birthday", "r2", at(3), sid="phone-7")
@@ -80,7 +71,7 @@ async def past(home: HomeAssistant, account: Entry, service_account: Account) ->
 
 
 async def test_received_and_sent_together_the_newest_first_with_all_that_is_known(
-    home: HomeAssistant, past: Account
+    case: Case, past: Account
 ) -> None:
     nothing = {"name": None, "contact": None, "status": None, "error": None, "phone": None, "channel": "sms"}
     received = {**nothing, "direction": "received", "phone": "phone-1"}
@@ -96,20 +87,20 @@ async def test_received_and_sent_together_the_newest_first_with_all_that_is_know
     ]
     for minute, row, text in zip((5, 4, 3, 2, 1), expected, ALL, strict=True):
         row |= {"message": text, "time": f"2026-01-15T12:0{minute}:00+00:00"}
-    assert await get(home) == expected
+    assert await get(case) == expected
     past.received.clear()
     past.sent.clear()
-    assert await get(home) == []
+    assert await get(case) == []
 
 
-async def test_however_the_service_writes_them(home: HomeAssistant, past: Account) -> None:
+async def test_however_the_service_writes_them(case: Case, past: Account) -> None:
     prefixes = ("list_", "time_", "number_", "error_")
     ways = [(name, value) for name in CHOICES if name.startswith(prefixes) for value in CHOICES[name]]
     assert len(ways) > 10
     for name, value in [*ways, ("newest_first", True)]:
         before = getattr(past, name)
         setattr(past, name, value)
-        rows = await get(home)
+        rows = await get(case)
         if value == "unreadable":
             # A time that can't be read hides no message.
             assert sorted(texts(rows)) == sorted(ALL)
@@ -121,24 +112,22 @@ async def test_however_the_service_writes_them(home: HomeAssistant, past: Accoun
 
 
 @pytest.mark.usefixtures("past")
-async def test_looking_is_no_new_message_and_costs_nothing(
-    home: HomeAssistant, account: Entry, received: list[Any]
-) -> None:
+async def test_looking_is_no_new_message_and_costs_nothing(case: Case, received: list[Any]) -> None:
     """Nor does it keep the next poll from bringing them."""
-    await get(home)
-    await act(home, "check_whatsapp", recipients=ANNA)
+    await get(case)
+    await case.act("check_whatsapp", recipients=ANNA)
     assert received == []
-    await account.runtime_data.coordinator.async_refresh()
+    await case.account.runtime_data.coordinator.async_refresh()
     assert sorted(event.data["message_id"] for event in received) == ["r1", "r2", "r3"]
-    await act(home, "delete_message", message_id="r1")
-    assert sent_in_a_day(account) == 0
+    await case.act("delete_message", message_id="r1")
+    assert case.sent_in_a_day == 0
 
 
 # Some of them.
 
 
 @pytest.mark.usefixtures("past")
-async def test_only_those_that_the_filters_let_through(home: HomeAssistant) -> None:
+async def test_only_those_that_the_filters_let_through(case: Case) -> None:
     table: list[tuple[dict[str, Any], list[str]]] = [
         ({"from": "Anna"}, ["Where are you?"]),
         ({"from": " aNNA "}, ["Where are you?"]),
@@ -176,20 +165,18 @@ async def test_only_those_that_the_filters_let_through(home: HomeAssistant) -> N
         ({"since": "2026-01-15 12:02:00+00:00", "text": "E", "limit": 2}, ["At home."]),
     ]
     for filters, expected in table:
-        assert texts(await get(home, **filters)) == expected, filters
+        assert texts(await get(case, **filters)) == expected, filters
 
 
-async def test_at_most_fifty_unless_more_are_asked_for(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_at_most_fifty_unless_more_are_asked_for(case: Case) -> None:
     for number in range(60):
-        service_account.receive(ANNA, f"{number}", timestamp=at(number))
-    assert texts(await get(home)) == [f"{number}" for number in range(59, 9, -1)]
-    assert len(await get(home, limit=55)) == 55
+        case.service.receive(ANNA, f"{number}", timestamp=at(number))
+    assert texts(await get(case)) == [f"{number}" for number in range(59, 9, -1)]
+    assert len(await get(case, limit=55)) == 55
 
 
 async def test_no_more_is_requested_than_is_needed_and_nothing_for_a_wrong_filter(
-    home: HomeAssistant, past: Account
+    case: Case, past: Account
 ) -> None:
     table: list[tuple[dict[str, Any], int, int]] = [
         ({}, 1, 1),
@@ -200,8 +187,8 @@ async def test_no_more_is_requested_than_is_needed_and_nothing_for_a_wrong_filte
     ]
     for filters, received, sent in table:
         past.requests.clear()
-        await get(home, **filters)
-        assert (len(requests(past, RECEIVED)), len(requests(past, LOG))) == (received, sent), filters
+        await get(case, **filters)
+        assert (len(case.requests(RECEIVED)), len(case.requests(LOG))) == (received, sent), filters
     past.requests.clear()
     invalid: list[dict[str, Any]] = [
         {"limit": 0},
@@ -215,94 +202,92 @@ async def test_no_more_is_requested_than_is_needed_and_nothing_for_a_wrong_filte
     ]
     for filters in invalid:
         with pytest.raises(vol.Invalid):
-            await get(home, **filters)
+            await get(case, **filters)
     for name, key in (("Cecil", "unknown_contact"), ("+3630", "number_too_short")):
-        assert (await error_of(home, "get_messages", to=name)).translation_key == key
+        assert (await case.error_of("get_messages", to=name)).translation_key == key
     assert past.requests == []
 
 
 async def test_those_that_were_sent_from_here_have_their_channel_and_what_the_webhook_reported(
     hass_client_no_auth: ClientSessionGenerator,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
+    case: Case,
     service_account: Account,
 ) -> None:
     """The log is later than the webhook, and has no channel."""
     client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    service_account.delivery_delay = LONG
-    await send(home, message="one", channel="both")
-    await send(home, message="two", channel="whatsapp")
-    await send(home, message="three")
-    one, _, two, _ = service_account.sent
-    await report(simulator, service_account, two, "failed", "NO_SERVICE")
-    await report(simulator, service_account, one, "sent")
-    rows = await get(home)
+    case.service.webhook_url = str(client.make_url(f"/api/webhook/{case.account.data['webhook_id']}"))
+    case.service.delivery_delay = LONG
+    await case.send(message="one", channel="both")
+    await case.send(message="two", channel="whatsapp")
+    await case.send(message="three")
+    one, _, two, _ = case.service.sent
+    await case.report(two, "failed", "NO_SERVICE")
+    await case.report(one, "sent")
+    rows = await get(case)
     assert sorted((row["message"], row["channel"], row["status"], row["error"]) for row in rows) == [
         ("one", "sms", "sent", None),
         ("one", "whatsapp", "accepted", None),
         ("three", "sms", "accepted", None),
         ("two", "whatsapp", "failed", "NO_SERVICE"),
     ]
-    assert texts(await get(home, failed_only=True)) == ["two"]
+    assert texts(await get(case, failed_only=True)) == ["two"]
 
 
 # Deleting.
 
 
 async def test_a_received_and_a_sent_message_can_be_deleted_and_an_unknown_one_raises(
-    home: HomeAssistant, past: Account
+    case: Case, past: Account
 ) -> None:
     received, sent = list(past.received), list(past.sent)
-    for answer in CHOICES["delete_dress"]:
-        past.delete_dress = answer  # type: ignore[assignment]  # one of its values
-        for row in (*received, *sent):
+    for answer in CHOICES["delete_format"]:
+        past.delete_format = answer  # type: ignore[assignment]  # one of its values
+        for row in received:
             row.deleted = False
+        for message in sent:
+            message.deleted = False
         past.requests.clear()
         for message_id in ("r1", "guid of THANK you"):
-            assert await act(home, "delete_message", message_id=message_id) == {"message_id": message_id}
-        assert texts(await get(home)) == ["Your bill", "Happy birthday", "At home."], answer
+            assert await case.act("delete_message", message_id=message_id) == {"message_id": message_id}
+        assert texts(await get(case)) == ["Your bill", "Happy birthday", "At home."], answer
         for message_id in ("r1", "no such id"):
-            err = await error_of(home, "delete_message", message_id=message_id)
+            err = await case.error_of("delete_message", message_id=message_id)
             assert err.translation_key == "message_not_found", answer
             assert isinstance(err, ServiceValidationError)
-        assert len(requests(past, DELETE)) == 4
-    await home.services.async_call("smsmobileapi", "delete_message", {"message_id": "r2"}, blocking=True)
+        assert len(case.requests(DELETE)) == 4
+    await case.home.services.async_call("smsmobileapi", "delete_message", {"message_id": "r2"}, blocking=True)
     assert received[1].deleted
 
 
 @pytest.mark.usefixtures("past")
-async def test_where_the_service_does_not_know_how_to_delete_nothing_is_claimed(
-    home: HomeAssistant, simulator: Simulator
-) -> None:
+async def test_where_the_service_does_not_know_how_to_delete_nothing_is_claimed(case: Case) -> None:
     """Its path is a guess."""
     for kind, status in (("html", 404), ("empty", 404), ("html", 301), ("nonsense", None)):
-        simulator.fault(DELETE, kind, status=status)
-        err = await error_of(home, "delete_message", message_id="r1")
+        case.fault(DELETE, kind, status=status)
+        err = await case.error_of("delete_message", message_id="r1")
         assert err.translation_key == "unexpected_answer", kind
     invalid: list[dict[str, Any]] = [{}, {"message_id": None}, {"message_id": ["r1"]}]
     for data in invalid:
         with pytest.raises(vol.Invalid):
-            await act(home, "delete_message", **data)
+            await case.act("delete_message", **data)
 
 
 # Who is on WhatsApp.
 
 
-async def test_who_is_on_whatsapp_now(home: HomeAssistant, account: Entry, service_account: Account) -> None:
-    await add_contact(home, account, "Anna", ANNA)
+async def test_who_is_on_whatsapp_now(case: Case) -> None:
+    await case.add_contact("Anna", ANNA)
     for numbers, expected in (([ANNA], (True, False)), ([BELA], (False, True)), (None, (None, None))):
         if numbers is None:
-            hide_whatsapp(service_account)
+            case.hide_whatsapp()
         else:
-            set_whatsapp(service_account, *numbers)
-        answer = await act(home, "check_whatsapp", recipients=["Anna", 36207654321])
+            case.set_whatsapp(*numbers)
+        answer = await case.act("check_whatsapp", recipients=["Anna", 36207654321])
         assert answer["recipients"] == [
             {"recipient": ANNA, "contact": "Anna", "has_whatsapp": expected[0]},
             {"recipient": BELA, "contact": None, "has_whatsapp": expected[1]},
         ]
-    service_account.requests.clear()
+    case.service.requests.clear()
     invalid: list[tuple[Any, str]] = [
         ([], "no_recipients"),
         ("Cecil", "unknown_contact"),
@@ -310,8 +295,8 @@ async def test_who_is_on_whatsapp_now(home: HomeAssistant, account: Entry, servi
         ([ANNA, ""], "number_empty"),
     ]
     for recipients, key in invalid:
-        assert (await error_of(home, "check_whatsapp", recipients=recipients)).translation_key == key
-    assert requests(service_account, CHECK) == []
+        assert (await case.error_of("check_whatsapp", recipients=recipients)).translation_key == key
+    assert case.requests(CHECK) == []
 
 
 # Where the service refuses, and whose account it is.
@@ -326,7 +311,7 @@ ACTIONS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("action", "data", "path"), ACTIONS)
 async def test_what_the_service_refuses_raises_and_another_key_is_asked_for(
-    home: HomeAssistant, account: Entry, simulator: Simulator, action: str, data: dict[str, Any], path: str
+    case: Case, action: str, data: dict[str, Any], path: str
 ) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("status", {"status": 403, "error": "api_expired"}, "subscription_expired"),
@@ -338,32 +323,30 @@ async def test_what_the_service_refuses_raises_and_another_key_is_asked_for(
         ("status", {"status": 403}, "invalid_auth"),
     ]
     for kind, options, key in table:
-        simulator.fault(path, kind, **options)
-        err = await error_of(home, action, **data)
+        case.fault(path, kind, **options)
+        err = await case.error_of(action, **data)
         assert err.translation_key == key
-        assert_private(account, [], err)
-        assert bool(list(account.async_get_active_flows(home, {"reauth"}))) == (key == "invalid_auth")
+        case.assert_private([], err)
+        assert case.asks_for_key == (key == "invalid_auth")
 
 
-async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
-    other_account = simulator.add_account("another-key-0123456789")
-    other = await add_account(home, simulator, "another-key-0123456789")
+async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(case: Case) -> None:
+    other_account = case.simulator.add_account("another-key-0123456789")
+    other = await add_account(case.home, case.simulator, "another-key-0123456789")
     for action, data, _ in ACTIONS:
         other_account.receive(ANNA, "to the other", "r1")
-        service_account.requests.clear()
+        case.service.requests.clear()
         other_account.requests.clear()
         for wrong in ({}, {"account": "no such account"}):
             with pytest.raises(ServiceValidationError):
-                await act(home, action, **data, **wrong)
-        assert service_account.requests == other_account.requests == []
-        await act(home, action, **data, account=other.entry_id)
-        assert service_account.requests == []
+                await case.act(action, **data, **wrong)
+        assert case.service.requests == other_account.requests == []
+        await case.act(action, **data, account=other.entry_id)
+        assert case.service.requests == []
         assert other_account.requests
-    await home.config_entries.async_unload(account.entry_id)
-    await home.config_entries.async_unload(other.entry_id)
+    await case.home.config_entries.async_unload(case.account.entry_id)
+    await case.home.config_entries.async_unload(other.entry_id)
     for action, data, _ in ACTIONS:
-        for named in ({}, {"account": account.entry_id}):
+        for named in ({}, {"account": case.account.entry_id}):
             with pytest.raises(ServiceValidationError):
-                await act(home, action, **data, **named)
+                await case.act(action, **data, **named)

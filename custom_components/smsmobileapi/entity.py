@@ -114,14 +114,14 @@ def _new(known: set[str], ids: Iterable[str]) -> list[str]:
     return new
 
 
-class MessageEntity(Entity):
+class PushEntity(Entity):
     """An entity whose state is pushed: Home Assistant does not poll it."""
 
     _attr_has_entity_name = True
     _attr_should_poll = False
 
 
-class AccountEntity(MessageEntity):
+class AccountEntity(PushEntity):
     """An entity on the account's device."""
 
     def __init__(self, entry: SmsMobileApiConfigEntry, description: EntityDescription) -> None:
@@ -131,7 +131,7 @@ class AccountEntity(MessageEntity):
         self._attr_device_info = account_device(entry)
 
 
-class ContactEntity(MessageEntity):
+class ContactEntity(PushEntity):
     """An entity on a contact's device. The contact may change, so it is looked up by its id when it is needed."""
 
     def __init__(

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
-from homeassistant.util.json import JsonValueType
 import voluptuous as vol
 
 from .account import Account, SmsMobileApiConfigEntry
@@ -168,7 +167,7 @@ async def _get_messages(call: ServiceCall) -> ServiceResponse:
     )
     with _service_errors(call):
         messages = await async_find_messages(account, message_filter)
-    return {"messages": cast(list[JsonValueType], messages)}
+    return {"messages": [*messages]}
 
 
 async def _delete_message(call: ServiceCall) -> ServiceResponse:
@@ -202,7 +201,7 @@ async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
 
 @contextmanager
 def _service_errors(call: ServiceCall) -> Iterator[None]:
-    """Raise the service's errors as Home Assistant's, and ask the user for other credentials where these are refused."""
+    """Raise the service's errors as Home Assistant's; start a reauthentication where the credentials are refused."""
     try:
         yield
     except SmsMobileApiError as err:
@@ -211,8 +210,10 @@ def _service_errors(call: ServiceCall) -> Iterator[None]:
 
 def _entry(call: ServiceCall) -> SmsMobileApiConfigEntry:
     """Return the account that the action names, or the only one."""
-    entry = service.async_get_config_entry(call.hass, DOMAIN, call.data.get(ATTR_ACCOUNT))
-    return cast(SmsMobileApiConfigEntry, entry)
+    entry: SmsMobileApiConfigEntry = service.async_get_config_entry(
+        call.hass, DOMAIN, call.data.get(ATTR_ACCOUNT)
+    )
+    return entry
 
 
 def _account(call: ServiceCall) -> Account:

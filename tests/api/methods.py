@@ -10,6 +10,8 @@ from .secrecy import NUMBER, SID, TEXT
 
 type Method = Callable[[SmsMobileApiClient], Awaitable[object]]
 
+GUID: Final = "c319d3b35e8f"
+SENT: Final = {"result": {"error": 0, "sent": "1", "id": GUID}}
 SMS: Final = SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.SMS)
 WHATSAPP: Final = SendRequest(recipient=NUMBER, text=TEXT, channel=Channel.WHATSAPP)
 
@@ -31,9 +33,9 @@ METHODS: Final[dict[str, Method]] = {
     "whatsapp": lambda client: client.send_message(WHATSAPP),
     "missed": lambda client: client.calls(Direction.MISSED, zone=UTC),
     "outgoing": lambda client: client.calls(Direction.OUTGOING, zone=UTC),
-    "resend": lambda client: client.resend_message("c319d3b35e8f", Channel.SMS),
+    "resend": lambda client: client.resend_message(GUID, Channel.SMS),
     "log": lambda client: client.sent_log(zone=UTC, keyword=NUMBER),
-    "delete": lambda client: client.delete_message("c319d3b35e8f"),
+    "delete": lambda client: client.delete_message(GUID),
     "check": lambda client: client.is_on_whatsapp(NUMBER),
     "notify": lambda client: client.send_notification(SID, TEXT, TEXT),
 }

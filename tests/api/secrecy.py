@@ -19,20 +19,8 @@ TOKEN = "t0k3n.9d-27~e1"
 SID = "sid-7f31a9"
 
 SECRETS = (
-    KEY,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    quote(CLIENT_SECRET),
-    quote_plus(CLIENT_SECRET),
-    TOKEN,
-    SID,
-    BARE,
-    TEXT,
-    TEXT[:14],
-    CODE,
-    quote(TEXT),
-    quote_plus(TEXT),
-    ascii(TEXT)[1:-1],
+    *(KEY, CLIENT_ID, CLIENT_SECRET, quote(CLIENT_SECRET), quote_plus(CLIENT_SECRET), TOKEN, SID, BARE),
+    *(TEXT, TEXT[:14], CODE, quote(TEXT), quote_plus(TEXT), ascii(TEXT)[1:-1]),
 )
 # The logs of the other end of the connection.
 _OTHER_END = ("simulator", "aiohttp.access", "aiohttp.server", "aiohttp.web")
@@ -43,16 +31,12 @@ def secrets_in(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret in text]
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
     """Iterate over an error, its causes and its contexts, also those that `from None` hides."""
-    todo: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while todo:
-        link = todo.pop()
-        if link is not None and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            todo += [link.__cause__, link.__context__]
+    if error is not None:
+        yield error
+        yield from chain(error.__cause__)
+        yield from chain(error.__context__)
 
 
 def logged(records: Iterable[logging.LogRecord]) -> Iterator[str]:
@@ -65,12 +49,10 @@ def logged(records: Iterable[logging.LogRecord]) -> Iterator[str]:
 
 def assert_no_secret(error: BaseException, records: Iterable[logging.LogRecord]) -> None:
     """Check that the error, its causes and contexts, and the logs show no secret."""
+    shown = ["".join(traceback.format_exception(error)), *logged(records)]
     for link in chain(error):
         # aiohttp's errors hold the URL with the key in it, shown or not: none may be the context of ours.
         assert isinstance(link, SmsMobileApiError), type(link)
-        for text in (str(link), repr(link), repr(link.args), repr(link.placeholders), repr(vars(link))):
-            assert not secrets_in(text), text
-    shown = "".join(traceback.format_exception(error))
-    assert not secrets_in(shown), shown
-    for line in logged(records):
-        assert not secrets_in(line), line
+        shown += [str(link), repr(link), repr(link.args), repr(link.placeholders), repr(vars(link))]
+    for text in shown:
+        assert not secrets_in(text), text

@@ -24,71 +24,66 @@ class Seen:
     headers: Mapping[str, str]
 
 
+def response_of(answer: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a response: bytes as they are, else JSON; a tuple is a status and a body, a bare number a status with HTML."""
+    if isinstance(answer, int):
+        return web.Response(text="<html></html>", content_type="text/html", status=answer)
+    status, body = answer if isinstance(answer, tuple) else (200, answer)
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return web.Response(body=raw, status=status, headers=headers)
+
+
 class Server:
     """Answers every request with `handler`."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: ssl.SSLContext | None = None) -> None:
         self.seen: list[Seen] = []
         self.url = ""
         self.stopping = asyncio.Event()
         self.handler: Handler
-        self.answer({})
-        self._runner: web.AppRunner | None = None
+        self._certificate = certificate
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
 
     @property
     def paths(self) -> list[str]:
         """Where the requests went, in their order."""
         return [seen.path for seen in self.seen]
 
-    def answer(self, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        """Answer everything with this: bytes as they are, anything else as JSON."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    def answer(self, answer: Any, *, headers: Mapping[str, str] | None = None) -> None:
+        """Answer everything with this, as `response_of` reads it."""
 
-        async def handler(request: web.Request) -> web.Response:
-            return web.Response(body=raw, status=status, headers=headers)
+        async def handler(_request: web.Request) -> web.Response:
+            return response_of(answer, headers)
 
         self.handler = handler
 
-    def answer_in_turn(self, *bodies: Any) -> None:
-        """Answer one after the other; a bare number is a status with an HTML page."""
-        left = list(bodies)
+    def answer_in_turn(self, *answers: Any) -> None:
+        """Answer one after the other, and forget the requests before."""
+        left = list(answers)
         self.seen.clear()
 
-        async def handler(request: web.Request) -> web.Response:
-            body = left.pop(0)
-            if isinstance(body, int):
-                return web.Response(text="<html></html>", content_type="text/html", status=body)
-            return web.json_response(body)
+        async def handler(_request: web.Request) -> web.Response:
+            return response_of(left.pop(0))
 
         self.handler = handler
 
-    async def start(self, certificate: ssl.SSLContext | None = None) -> None:
-        """Listen on a free port."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=certificate).start()
-        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._runner.addresses[0][1]}"
-
     async def __aenter__(self) -> Self:
-        if self._runner is None:
-            await self.start()
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._certificate).start()
+        self.url = f"http{'s' if self._certificate else ''}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.stopping.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        query = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
+        form = parse_qsl(await request.text(), keep_blank_values=True)
+        headers = request.headers.copy()
         self.seen.append(
-            Seen(
-                method=request.method,
-                path=request.path,
-                query=parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True),
-                form=parse_qsl(await request.text(), keep_blank_values=True),
-                headers=request.headers.copy(),
-            )
+            Seen(method=request.method, path=request.path, query=query, form=form, headers=headers)
         )
         return await self.handler(request)

@@ -21,7 +21,7 @@ from simulator import Account, Simulator
 
 from ..conftest import KEY, add_account, add_contact, settle
 from ..disk import files_of
-from ..flows.test_account import begin, submit
+from ..flows.dialogs import begin, submit
 from ..test_event import texts
 from .installation import Installation
 from .service import ANNA, Events, whatsapp_event

@@ -170,7 +170,7 @@ def new_entry(hass: HomeAssistant) -> MockConfigEntry:
 
 
 def history(until: float) -> History:
-    return {"until": int(until), "keys": [], "noted_at": int(until)}
+    return {"id": "1", "until": int(until), "keys": [], "noted_at": int(until)}
 
 
 # What may come.

@@ -5,9 +5,30 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from simulator import Account
+from simulator import Account, Simulator
 
-from .sending import Entry, Events
+from .sending import HIGH_LIMITS, Case, Entry, Events
+
+
+@pytest.fixture
+def case(home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account) -> Case:
+    """A home with an account that is set up."""
+    return Case(home=home, account=account, simulator=simulator, service=service_account)
+
+
+@pytest.fixture
+async def hooked(case: Case, hass_client_no_auth: ClientSessionGenerator) -> Case:
+    """The same, with our webhook entered at the service."""
+    client = await hass_client_no_auth()
+    case.service.webhook_url = str(client.make_url(f"/api/webhook/{case.account.data['webhook_id']}"))
+    return case
+
+
+@pytest.fixture
+async def roomy(case: Case) -> Case:
+    """The same, with high limits."""
+    await case.set_options(**HIGH_LIMITS)
+    return case
 
 
 @pytest.fixture
@@ -15,13 +36,3 @@ def events(home: HomeAssistant) -> Events:
     """The bus events of reports, as they come."""
     events: Events = async_capture_events(home, "smsmobileapi_message_report")
     return events
-
-
-@pytest.fixture
-async def hooked(
-    hass_client_no_auth: ClientSessionGenerator, account: Entry, service_account: Account
-) -> Account:
-    """The account at the service, with our webhook entered there."""
-    client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
-    return service_account

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 import logging
@@ -20,9 +21,9 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.outbound import delivery
 from custom_components.smsmobileapi.outbound.outbox import TASK_NAME
-from simulator import Account, SentMessage, Simulator, report_data, sending as sent_log
+from simulator import Account, SentMessage, Simulator, report_data, sent_log
 
-from ..conftest import KEY, OUR_LOG, settle
+from ..conftest import KEY, OUR_LOG, add_contact, settle
 
 ANNA = "+36301234567"
 BELA = "+36207654321"
@@ -49,149 +50,243 @@ type Events = list[Event[dict[str, Any]]]
 type Row = dict[str, Any]
 
 
-# Actions.
+class Gate:
+    """Holds the answers of an endpoint back; the requests are carried out at once."""
+
+    def __init__(self, simulator: Simulator, monkeypatch: Patch, endpoint: str) -> None:
+        self._opened = asyncio.Event()
+        self.reached = 0
+        simulator.fault(endpoint, "delay", count=1000)
+        self._faults = simulator.faults
+        monkeypatch.setattr(simulator.faults, "apply", self._apply)
+
+    async def _apply(self, fault: Any, request: Any, answer: Callable[..., Any]) -> Any:
+        good = await answer()
+        self.reached += 1
+        await self._opened.wait()
+        return good
+
+    async def is_reached(self, times: int = 1) -> None:
+        """Wait until so many answers are held back."""
+        await until(lambda: self.reached >= times)
+
+    def open(self) -> None:
+        self._faults.waiting.clear()
+        self._opened.set()
 
 
-async def act(home: HomeAssistant, action: str, **data: Any) -> Row:
-    """Call an action as an automation does; return the answer."""
-    answer: Any = await home.services.async_call(
-        "smsmobileapi", action, data, blocking=True, return_response=True
-    )
-    return dict(answer)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A home with an account, the account at the service, and what tests do with them."""
+
+    home: HomeAssistant
+    account: Entry
+    simulator: Simulator
+    service: Account
+
+    # Actions.
+
+    async def act(self, action: str, **data: Any) -> Row:
+        """Call an action as an automation does; return the answer."""
+        answer: Any = await self.home.services.async_call(
+            "smsmobileapi", action, data, blocking=True, return_response=True
+        )
+        return dict(answer)
+
+    async def send(self, recipients: Any = ANNA, **data: Any) -> list[Row]:
+        """Send as an automation does; return the row of each recipient."""
+        answer = await self.act("send_message", **{"recipients": recipients, "message": TEXT, **data})
+        rows: list[Row] = answer["recipients"]
+        return rows
+
+    async def ids(self, recipients: Any = ANNA, **data: Any) -> list[str]:
+        """Send; return the id of each message."""
+        return [row["message_id"] for row in await self.send(recipients, **data)]
+
+    async def resend(self, message_id: str, **data: Any) -> Row:
+        return await self.act("resend_message", message_id=message_id, **data)
+
+    async def notify(self, entity_id: str) -> None:
+        data = {"entity_id": entity_id, "message": TEXT}
+        await self.home.services.async_call("notify", "send_message", data, blocking=True)
+
+    async def error_of(self, action: str = "send_message", **data: Any) -> HomeAssistantError:
+        """Call an action that fails; return the error, which has a sentence without holes."""
+        if action == "send_message":
+            data = {"recipients": ANNA, "message": TEXT, **data}
+        with pytest.raises(HomeAssistantError) as caught:
+            await self.act(action, **data)
+        err = caught.value
+        assert err.translation_domain == "smsmobileapi"
+        assert err.translation_key
+        sentence = str(err)
+        assert sentence not in {"", err.translation_key} and "{" not in sentence, sentence
+        return err
+
+    async def outcome(self, recipients: Any = ANNA, **data: Any) -> str | None:
+        """Send; return the key of the error, None where it was sent."""
+        try:
+            await self.send(recipients, **data)
+        except HomeAssistantError as err:
+            return err.translation_key
+        return None
+
+    # The account.
+
+    async def set_options(self, **options: Any) -> None:
+        self.home.config_entries.async_update_entry(self.account, options=options)
+        await self.settle()
+
+    async def add_contact(self, name: str, number: str, channel: str = "sms", **more: str) -> str:
+        return await add_contact(self.home, self.account, name, number, channel, **more)
+
+    async def unload(self) -> None:
+        await self.home.config_entries.async_unload(self.account.entry_id)
+
+    async def set_up(self) -> None:
+        await self.home.config_entries.async_setup(self.account.entry_id)
+        await self.settle()
+
+    async def reload(self) -> None:
+        await self.home.config_entries.async_reload(self.account.entry_id)
+        await self.settle()
+
+    async def kill(self) -> None:
+        """Stop without notice, and come back to what was in the database then."""
+        folder = Path(self.home.config.path(".storage"))
+
+        def files() -> list[Path]:
+            return list(folder.glob(f"smsmobileapi.{self.account.entry_id}.db*"))
+
+        saved = {path: path.read_bytes() for path in files()}
+        for task in asyncio.all_tasks():
+            if task.get_name() == TASK_NAME:
+                task.cancel()
+        await self.unload()
+        for path in files():
+            path.unlink()
+        for path, content in saved.items():
+            path.write_bytes(content)
+        await self.set_up()
+        assert self.account.state is ConfigEntryState.LOADED
+
+    @property
+    def pending(self) -> int:
+        """Return how many messages have no final status yet."""
+        return self.account.runtime_data.reports.pending
+
+    @property
+    def sent_in_a_day(self) -> int:
+        return self.account.runtime_data.rate_limiter.sent_in_a_day
+
+    @property
+    def asks_for_key(self) -> bool:
+        """Return whether the user is asked for another key."""
+        return bool(list(self.account.async_get_active_flows(self.home, {"reauth"})))
+
+    def assert_private(self, lines: list[str], *errors: BaseException) -> None:
+        """Check that no key, number or text is in these lines, nor in the errors and what they were raised from."""
+        seen = list(lines)
+        for caught in errors:
+            err: BaseException | None = caught
+            while err:
+                seen.append(f"{err} {err!r} {err.args} {getattr(err, 'translation_placeholders', None)}")
+                err = err.__cause__ or err.__context__
+        assert seen
+        private = [KEY, ANNA[1:], BELA[1:], TEXT, self.account.data["webhook_id"]]
+        leaks = [line for line in seen if any(value in line for value in private)]
+        assert not leaks, leaks
+
+    # The service.
+
+    def fault(self, endpoint: str, kind: Any, **options: Any) -> None:
+        self.simulator.fault(endpoint, kind, **options)
+
+    def requests(self, *paths: str) -> list[dict[str, str]]:
+        """Return the fields of each request for these endpoints, for `/sendsms/` where none is named."""
+        return [request.fields for request in self.service.requests if request.path in (paths or (SEND,))]
+
+    @property
+    def sent(self) -> list[SentMessage]:
+        """Return the messages that the service accepted."""
+        return self.service.sent
+
+    @property
+    def channels(self) -> list[str]:
+        return [message.channel for message in self.sent]
+
+    @property
+    def guids(self) -> list[str]:
+        return [message.guid for message in self.sent]
+
+    def set_whatsapp(self, *numbers: str) -> None:
+        """Let these numbers be on WhatsApp, and no others."""
+        self.service.whatsapp_numbers = {number.removeprefix("+") for number in numbers}
+
+    def hide_whatsapp(self) -> None:
+        """Let the service not say who is on WhatsApp."""
+        self.service.check_format = "vague"
+
+    def refuse_whatsapp(self) -> None:
+        """Let the service refuse to send by WhatsApp, without having said so when asked."""
+        self.hide_whatsapp()
+        self.set_whatsapp()
+
+    def other_message(self, text: str = TEXT, at: float | None = None, error: str = "") -> SentMessage:
+        """Have another program send to Anna."""
+        now = time.time() if at is None else at
+        form = {"recipients": ANNA, "message": text}
+        sent = SentMessage(
+            fields=form, guid="other", at=now, channel="sms", due=now, sid="phone-1", error=error
+        )
+        self.sent.append(sent)
+        return sent
+
+    async def report(self, sent: SentMessage, status: str, error: str = "", kind: str | None = None) -> None:
+        """Have the service report the status of a message by its webhook."""
+        sent.error = error
+        event = f"{kind or sent.channel}.{status}"
+        answer = await self.simulator.deliver_v2(self.service, event, report_data(sent))
+        assert answer == HTTPStatus.ACCEPTED
+
+    def gate(self, patch: Patch, endpoint: str = SEND) -> Gate:
+        return Gate(self.simulator, patch, endpoint)
+
+    # Time.
+
+    async def settle(self) -> None:
+        await settle(self.home)
+
+    async def pass_time(self, freezer: Clock, **passed: float) -> None:
+        self.tick(freezer, **passed)
+        await self.settle()
+
+    def tick(self, freezer: Clock, **passed: float) -> None:
+        """Let time pass, and wait for nothing."""
+        freezer.tick(timedelta(**passed))
+        async_fire_time_changed(self.home)
 
 
-async def send(home: HomeAssistant, recipients: Any = ANNA, **data: Any) -> list[Row]:
-    """Send as an automation does; return the row of each recipient."""
-    answer = await act(home, "send_message", **{"recipients": recipients, "message": TEXT, **data})
-    rows: list[Row] = answer["recipients"]
-    return rows
-
-
-async def error_of(home: HomeAssistant, action: str = "send_message", **data: Any) -> HomeAssistantError:
-    """Call an action that fails; return the error, which has a sentence without holes."""
-    if action == "send_message":
-        data = {"recipients": ANNA, "message": TEXT, **data}
-    with pytest.raises(HomeAssistantError) as caught:
-        await act(home, action, **data)
-    err = caught.value
-    assert err.translation_domain == "smsmobileapi"
-    assert err.translation_key
-    sentence = str(err)
-    assert sentence not in {"", err.translation_key} and "{" not in sentence, sentence
-    return err
-
-
-async def outcome(home: HomeAssistant, recipients: Any = ANNA, **data: Any) -> str | None:
-    """Send; return the key of the error, None where it was sent."""
-    try:
-        await send(home, recipients, **data)
-    except HomeAssistantError as err:
-        return err.translation_key
-    return None
-
-
-async def resend(home: HomeAssistant, message_id: str, **data: Any) -> Row:
-    return await act(home, "resend_message", message_id=message_id, **data)
-
-
-async def set_options(home: HomeAssistant, account: Entry, **options: Any) -> None:
-    home.config_entries.async_update_entry(account, options=options)
-    await settle(home)
-
-
-async def reload(home: HomeAssistant, account: Entry) -> None:
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-
-
-def sent_in_a_day(account: Entry) -> int:
-    return account.runtime_data.rate_limiter.sent_in_a_day
-
-
-# The service.
-
-
-def requests(service_account: Account, *paths: str) -> list[dict[str, str]]:
-    """Return the fields of each request for these endpoints, for `/sendsms/` where none is named."""
-    return [request.fields for request in service_account.requests if request.path in (paths or (SEND,))]
-
-
-def channels(service_account: Account) -> list[str]:
-    """Return the channel of each message that the service accepted."""
-    return [message.channel for message in service_account.sent]
-
-
-def guids(service_account: Account) -> list[str]:
-    return [message.guid for message in service_account.sent]
-
-
-def set_whatsapp(service_account: Account, *numbers: str) -> None:
-    """Let these numbers be on WhatsApp, and no others."""
-    service_account.whatsapp_numbers = {number.removeprefix("+") for number in numbers}
-
-
-def hide_whatsapp(service_account: Account) -> None:
-    """Let the service not say who is on WhatsApp."""
-    service_account.check_dress = "vague"
-
-
-def refuse_whatsapp(service_account: Account) -> None:
-    """Let the service refuse to send by WhatsApp, without having said so when asked."""
-    hide_whatsapp(service_account)
-    set_whatsapp(service_account)
-
-
-def other_message(
-    service_account: Account, text: str = TEXT, at: float | None = None, error: str = ""
-) -> SentMessage:
-    """Have another program send to Anna."""
-    now = time.time() if at is None else at
-    form = {"recipients": ANNA, "message": text}
-    sent = SentMessage(fields=form, guid="other", at=now, channel="sms", due=now, sid="phone-1", error=error)
-    service_account.sent.append(sent)
-    return sent
+# The sent log.
 
 
 def change_log(monkeypatch: Patch, change: Callable[[Row, SentMessage], Row]) -> None:
     """Have the rows of the sent log changed."""
-    plain = sent_log._row
-    monkeypatch.setattr(sent_log, "_row", lambda account, sent: change(plain(account, sent), sent))
+    plain = sent_log.log_row
+    monkeypatch.setattr(sent_log, "log_row", lambda account, sent: change(plain(account, sent), sent))
 
 
 def search_log(monkeypatch: Patch, *, finds: bool) -> None:
     """Have each search in the sent log find everything, or nothing."""
-    monkeypatch.setattr(sent_log, "_matches", lambda *_: finds)
+    monkeypatch.setattr(sent_log, "matches_keyword", lambda *_: finds)
 
 
-# Reports.
+# Reports, and time.
 
 
 def statuses(events: Events) -> list[tuple[str, str]]:
     """Return the channel and the status of each report on the bus."""
     return [(event.data["channel"], event.data["status"]) for event in events]
-
-
-async def report(
-    simulator: Simulator,
-    service_account: Account,
-    sent: SentMessage,
-    status: str,
-    error: str = "",
-    kind: str | None = None,
-) -> None:
-    """Have the service report the status of a message by its webhook."""
-    sent.error = error
-    kind = f"{kind or sent.channel}.{status}"
-    assert await simulator.deliver_v2(service_account, kind, report_data(sent)) == HTTPStatus.ACCEPTED
-
-
-# Time.
-
-
-async def pass_time(home: HomeAssistant, freezer: Clock, **passed: float) -> None:
-    freezer.tick(timedelta(**passed))
-    async_fire_time_changed(home)
-    await settle(home)
 
 
 async def moments() -> None:
@@ -228,52 +323,6 @@ def record_waits(monkeypatch: Patch) -> list[float]:
     return waits
 
 
-async def kill(home: HomeAssistant, account: Entry) -> None:
-    """Stop without notice, and come back to what was in the database then."""
-    folder = Path(home.config.path(".storage"))
-
-    def files() -> list[Path]:
-        return list(folder.glob(f"smsmobileapi.{account.entry_id}.db*"))
-
-    saved = {path: path.read_bytes() for path in files()}
-    for task in asyncio.all_tasks():
-        if task.get_name() == TASK_NAME:
-            task.cancel()
-    await home.config_entries.async_unload(account.entry_id)
-    for path in files():
-        path.unlink()
-    for path, content in saved.items():
-        path.write_bytes(content)
-    await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-    assert account.state is ConfigEntryState.LOADED
-
-
-class Gate:
-    """Holds the answers of an endpoint back; the requests are carried out at once."""
-
-    def __init__(self, simulator: Simulator, monkeypatch: Patch, endpoint: str) -> None:
-        self._opened = asyncio.Event()
-        self.reached = 0
-        simulator.fault(endpoint, "delay", count=1000)
-        self._faults = simulator.faults
-        monkeypatch.setattr(simulator.faults, "apply", self._apply)
-
-    async def _apply(self, fault: Any, request: Any, answer: Callable[..., Any]) -> Any:
-        good = await answer()
-        self.reached += 1
-        await self._opened.wait()
-        return good
-
-    async def is_reached(self, times: int = 1) -> None:
-        """Wait until so many answers are held back."""
-        await until(lambda: self.reached >= times)
-
-    def open(self) -> None:
-        self._faults.waiting.clear()
-        self._opened.set()
-
-
 # Logs.
 
 
@@ -288,17 +337,3 @@ def our_lines(caplog: Log, level: int = logging.DEBUG) -> list[str]:
 
 def warnings(caplog: Log) -> list[str]:
     return our_lines(caplog, logging.WARNING)
-
-
-def assert_private(account: Entry, lines: list[str], *errors: BaseException) -> None:
-    """Check that no key, number or text is in these lines, nor in the errors and what they were raised from."""
-    seen = list(lines)
-    for caught in errors:
-        err: BaseException | None = caught
-        while err:
-            seen.append(f"{err} {err!r} {err.args} {getattr(err, 'translation_placeholders', None)}")
-            err = err.__cause__ or err.__context__
-    assert seen
-    private = [KEY, ANNA[1:], BELA[1:], TEXT, account.data["webhook_id"]]
-    leaks = [line for line in seen if any(value in line for value in private)]
-    assert not leaks, leaks

@@ -11,17 +11,15 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
-from simulator import Account, SentMessage, Simulator
+from simulator import SentMessage
 
 from .sending import (
     ANNA,
     BELA,
-    HIGH_LIMITS,
     LOG,
     NOON,
     REFUSED,
@@ -29,34 +27,22 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Case,
     Clock,
-    Entry,
-    Gate,
     Log,
     Patch,
-    assert_private,
     change_log,
     do_not_wait,
-    error_of,
-    guids,
-    other_message,
     our_lines,
-    outcome,
-    pass_time,
     record_waits,
-    reload,
-    requests,
     search_log,
-    send,
-    sent_in_a_day,
-    set_options,
     until,
 )
 
-MAYBE_SENT = "may_have_been_sent"
-EMPTY_LOG = {"body": {"result": {"sms": []}}}
-
 type Options = dict[str, Any]
+
+MAYBE_SENT = "may_have_been_sent"
+EMPTY_LOG: Options = {"body": {"result": {"sms": []}}}
 
 
 @pytest.fixture
@@ -65,25 +51,12 @@ def waits(monkeypatch: Patch) -> list[float]:
     return record_waits(monkeypatch)
 
 
-@pytest.fixture
-async def roomy(home: HomeAssistant, account: Entry) -> Entry:
-    """The account, with high limits."""
-    await set_options(home, account, **HIGH_LIMITS)
-    return account
-
-
-async def ids(home: HomeAssistant, recipients: Any = ANNA, **data: Any) -> list[str]:
-    return [row["message_id"] for row in await send(home, recipients, **data)]
-
-
-async def send_with_timeout(
-    home: HomeAssistant, monkeypatch: Patch, is_reached: Callable[[], Any]
-) -> str | None:
+async def send_with_timeout(case: Case, monkeypatch: Patch, is_reached: Callable[[], Any]) -> str | None:
     """Send with a short timeout until the request that hangs has reached the service; return the key of the error."""
     with monkeypatch.context() as patched:
         timeout = aiohttp.ClientTimeout(total=1)
         patched.setattr("custom_components.smsmobileapi.api.client.TIMEOUT", timeout)
-        sending = asyncio.create_task(outcome(home))
+        sending = asyncio.create_task(case.outcome())
         await until(is_reached)
     return await sending
 
@@ -91,10 +64,7 @@ async def send_with_timeout(
 # A request that was not accepted is made again.
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_a_message_that_was_not_accepted_is_sent_again(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, waits: list[float]
-) -> None:
+async def test_a_message_that_was_not_accepted_is_sent_again(roomy: Case, waits: list[float]) -> None:
     table: list[tuple[str, Options]] = [
         ("status", {"status": 503, "count": 3}),
         ("html", {"status": 503, "count": 3}),
@@ -102,81 +72,69 @@ async def test_a_message_that_was_not_accepted_is_sent_again(
         ("status", {"status": 429, "retry_after": 1, "count": 3}),
     ]
     for kind, options in table:
-        simulator.reset()
+        roomy.simulator.reset()
         waits.clear()
-        simulator.fault(SEND, kind, **options)
-        assert await ids(home) == guids(service_account), kind
-        assert len(service_account.sent) == 1, kind
+        roomy.fault(SEND, kind, **options)
+        assert await roomy.ids() == roomy.guids, kind
+        assert len(roomy.sent) == 1, kind
         assert len(waits) == options["count"], kind
-        assert requests(service_account, LOG) == [], kind
+        assert roomy.requests(LOG) == [], kind
 
 
-@pytest.mark.usefixtures("account")
-async def test_a_refused_connection_is_tried_again(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, waits: list[float]
-) -> None:
-    port = int(simulator.url.rpartition(":")[2])
-    await simulator.stop()
-    sending = asyncio.create_task(ids(home))
+async def test_a_refused_connection_is_tried_again(case: Case, waits: list[float]) -> None:
+    port = int(case.simulator.url.rpartition(":")[2])
+    await case.simulator.stop()
+    sending = asyncio.create_task(case.ids())
     await until(lambda: waits)
-    await simulator.start(port=port)
-    assert await sending == guids(service_account)
-    assert len(service_account.sent) == 1
+    await case.simulator.start(port=port)
+    assert await sending == case.guids
+    assert len(case.sent) == 1
 
 
 @pytest.mark.parametrize("has_name", [True, False])
 async def test_a_service_that_can_not_be_reached_was_sent_nothing(
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    monkeypatch: Patch,
-    waits: list[float],
-    has_name: bool,
+    case: Case, monkeypatch: Patch, waits: list[float], has_name: bool
 ) -> None:
-    await simulator.stop()
+    await case.simulator.stop()
     await asyncio.sleep(0.05)
     if not has_name:
         unknown = AsyncMock(side_effect=OSError("Name or service not known"))
         monkeypatch.setattr(aiohttp.TCPConnector, "_resolve_host", unknown)
-    assert await outcome(home) == "cannot_connect"
+    assert await case.outcome() == "cannot_connect"
     assert len(waits) == 3
-    assert sent_in_a_day(account) == 0
+    assert case.sent_in_a_day == 0
 
 
-@pytest.mark.usefixtures("account")
-async def test_each_wait_is_longer_and_no_two_are_the_same(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, waits: list[float]
-) -> None:
+async def test_each_wait_is_longer_and_no_two_are_the_same(case: Case, waits: list[float]) -> None:
     """Else all homes would come back in the same second."""
-    simulator.fault(SEND, "status", status=503, count=8)
-    assert [await outcome(home), await outcome(home)] == ["cannot_connect"] * 2
+    case.fault(SEND, "status", status=503, count=8)
+    assert [await case.outcome(), await case.outcome()] == ["cannot_connect"] * 2
     first, second = waits[:3], waits[3:]
     for waited in (first, second):
         for wait, shortest in zip(waited, (1, 2, 4), strict=True):
             assert shortest <= wait <= shortest + 1
     assert first != second
-    assert service_account.sent == []
+    assert case.sent == []
 
 
-@pytest.mark.usefixtures("roomy")
 async def test_a_busy_service_is_waited_for_as_long_as_it_says_but_never_for_minutes(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, waits: list[float]
+    roomy: Case, waits: list[float]
 ) -> None:
     for seconds in (0, 1, 7, 30):
         waits.clear()
-        simulator.fault(SEND, "status", status=429, retry_after=seconds)
-        await send(home)
+        roomy.fault(SEND, "status", status=429, retry_after=seconds)
+        await roomy.send()
         assert waits == [seconds]
     waits.clear()
     for text in (31, 3600, None, "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "soon", "9" * 400):
-        simulator.reset()
-        simulator.fault(SEND, "status", status=429, retry_after=text)
-        assert await outcome(home) == "rate_limited", text
-        assert (waits, len(requests(service_account)), service_account.sent) == ([], 1, []), text
-    service_account.state, service_account.retry_after = "limited", 5
-    simulator.reset()
-    assert await outcome(home) == "rate_limited"
-    assert len(requests(service_account)) == 4
+        roomy.simulator.reset()
+        roomy.fault(SEND, "status", status=429, retry_after=text)
+        assert await roomy.outcome() == "rate_limited", text
+        assert (waits, len(roomy.requests()), roomy.sent) == ([], 1, []), text
+    roomy.service.state, roomy.service.retry_after = "limited", 5
+    roomy.simulator.reset()
+    assert await roomy.outcome() == "rate_limited"
+    assert len(roomy.requests()) == 4
     assert waits == [5, 5, 5]
 
 
@@ -196,57 +154,45 @@ UNKNOWN: list[tuple[str, Options]] = [
 ]
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_without_an_answer_an_accepted_message_is_found_and_another_sent_once_more(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+async def test_without_an_answer_an_accepted_message_is_found_and_another_sent_once_more(roomy: Case) -> None:
     accepted: list[tuple[str, Options]] = [
         *((kind, {**options, "taken": True}) for kind, options in UNKNOWN),
         ("cut", {}),
         ("drop_after", {}),
     ]
     for kind, options in accepted:
-        simulator.reset()
-        simulator.fault(SEND, kind, **options)
-        assert await ids(home) == guids(service_account), (kind, options)
-        assert len(service_account.sent) == len(requests(service_account)) == 1, (kind, options)
+        roomy.simulator.reset()
+        roomy.fault(SEND, kind, **options)
+        assert await roomy.ids() == roomy.guids, (kind, options)
+        assert len(roomy.sent) == len(roomy.requests()) == 1, (kind, options)
     for kind, options in [*UNKNOWN, ("drop_before", {})]:
-        simulator.reset()
-        simulator.fault(SEND, kind, **options)
-        assert await ids(home) == guids(service_account), (kind, options)
-        assert len(service_account.sent) == 1, (kind, options)
-        assert len(requests(service_account)) == 2, (kind, options)
-        assert requests(service_account, LOG), (kind, options)
+        roomy.simulator.reset()
+        roomy.fault(SEND, kind, **options)
+        assert await roomy.ids() == roomy.guids, (kind, options)
+        assert len(roomy.sent) == 1, (kind, options)
+        assert len(roomy.requests()) == 2, (kind, options)
+        assert roomy.requests(LOG), (kind, options)
 
 
-@pytest.mark.usefixtures("account")
-async def test_a_request_that_hangs_is_given_up_and_its_message_found(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
-) -> None:
-    simulator.fault(SEND, "hang_after", seconds=30)
-    assert await send_with_timeout(home, monkeypatch, lambda: service_account.sent) is None
-    assert len(service_account.sent) == len(requests(service_account)) == 1
+async def test_a_request_that_hangs_is_given_up_and_its_message_found(case: Case, monkeypatch: Patch) -> None:
+    case.fault(SEND, "hang_after", seconds=30)
+    assert await send_with_timeout(case, monkeypatch, lambda: case.sent) is None
+    assert len(case.sent) == len(case.requests()) == 1
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_the_second_request_is_looked_for_too(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+async def test_the_second_request_is_looked_for_too(roomy: Case) -> None:
     for channel, second in (("sms", "drop_before"), ("sms", "drop_after"), ("whatsapp", "drop_after")):
-        simulator.reset()
-        simulator.fault(SEND, "drop_before")
-        simulator.fault(SEND, second)
+        roomy.simulator.reset()
+        roomy.fault(SEND, "drop_before")
+        roomy.fault(SEND, second)
         is_sent = second == "drop_after"
-        assert await outcome(home, channel=channel) == (None if is_sent else MAYBE_SENT)
-        assert len(requests(service_account)) == 2
-        assert len(service_account.sent) == is_sent
+        assert await roomy.outcome(channel=channel) == (None if is_sent else MAYBE_SENT)
+        assert len(roomy.requests()) == 2
+        assert len(roomy.sent) == is_sent
 
 
-@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("first", ["drop_before", "drop_after"])
-async def test_where_the_log_can_not_be_read_nothing_is_sent_again(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, first: str
-) -> None:
+async def test_where_the_log_can_not_be_read_nothing_is_sent_again(roomy: Case, first: str) -> None:
     table: list[tuple[str, Options]] = [
         ("status", {"status": 500}),
         ("status", {"status": 503, "count": 4}),
@@ -264,32 +210,28 @@ async def test_where_the_log_can_not_be_read_nothing_is_sent_again(
         ("drop_before", {"count": 2}),
     ]
     for kind, options in table:
-        simulator.reset()
-        simulator.fault(SEND, first)
-        simulator.fault(LOG, kind, **options)
-        assert await outcome(home) == MAYBE_SENT, (kind, options)
-        assert len(requests(service_account)) == 1, (kind, options)
-        assert len(service_account.sent) == (first == "drop_after"), (kind, options)
+        roomy.simulator.reset()
+        roomy.fault(SEND, first)
+        roomy.fault(LOG, kind, **options)
+        assert await roomy.outcome() == MAYBE_SENT, (kind, options)
+        assert len(roomy.requests()) == 1, (kind, options)
+        assert len(roomy.sent) == (first == "drop_after"), (kind, options)
 
 
-@pytest.mark.usefixtures("roomy")
 async def test_a_log_that_fails_or_hangs_at_the_last_look_does_not_tell_either(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
+    roomy: Case, monkeypatch: Patch
 ) -> None:
     for kind, options in (("status", {"status": 500}), ("hang_after", {"seconds": 30})):
-        simulator.reset()
-        simulator.fault(SEND, "drop_before")
-        simulator.fault(LOG, "nonsense", **EMPTY_LOG, count=2)
-        simulator.fault(LOG, kind, **options)
-        key = await send_with_timeout(home, monkeypatch, lambda: len(requests(service_account, LOG)) == 3)
+        roomy.simulator.reset()
+        roomy.fault(SEND, "drop_before")
+        roomy.fault(LOG, "nonsense", **EMPTY_LOG, count=2)
+        roomy.fault(LOG, kind, **options)
+        key = await send_with_timeout(roomy, monkeypatch, lambda: len(roomy.requests(LOG)) == 3)
         assert key == MAYBE_SENT
-        assert len(requests(service_account)) == 1
+        assert len(roomy.requests()) == 1
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_a_log_that_is_slow_busy_or_late_is_waited_for(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+async def test_a_log_that_is_slow_busy_or_late_is_waited_for(roomy: Case) -> None:
     """The service may still be working on a request that the client has given up."""
     table: list[tuple[str, str, Options]] = [
         *(
@@ -305,25 +247,24 @@ async def test_a_log_that_is_slow_busy_or_late_is_waited_for(
         ("drop_after", "nonsense", {"body": {"error": "nothing found", "result": {"sms": []}}, "count": 2}),
     ]
     for first, kind, options in table:
-        simulator.reset()
-        simulator.fault(SEND, first)
-        simulator.fault(LOG, kind, **options)
-        assert await ids(home) == guids(service_account), (first, kind)
-        assert len(service_account.sent) == 1, (first, kind)
+        roomy.simulator.reset()
+        roomy.fault(SEND, first)
+        roomy.fault(LOG, kind, **options)
+        assert await roomy.ids() == roomy.guids, (first, kind)
+        assert len(roomy.sent) == 1, (first, kind)
 
 
-@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("how", [{"encrypt": True}, {"short_links": True}])
 async def test_where_the_log_may_have_the_text_in_another_form_it_is_neither_read_nor_sent_again(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, how: Options
+    roomy: Case, how: Options
 ) -> None:
     for kind, options in (("drop_after", {}), ("drop_before", {}), ("status", {"status": 500})):
-        simulator.reset()
-        simulator.fault(SEND, kind, **options)
-        assert await outcome(home, **how) == MAYBE_SENT
-        assert (len(requests(service_account)), requests(service_account, LOG)) == (1, [])
-    simulator.fault(SEND, "status", status=503)
-    assert await outcome(home, **how) is None
+        roomy.simulator.reset()
+        roomy.fault(SEND, kind, **options)
+        assert await roomy.outcome(**how) == MAYBE_SENT
+        assert (len(roomy.requests()), roomy.requests(LOG)) == (1, [])
+    roomy.fault(SEND, "status", status=503)
+    assert await roomy.outcome(**how) is None
 
 
 # What the log looks like is a guess.
@@ -362,33 +303,27 @@ def change_times(monkeypatch: Patch, times: Callable[[SentMessage], Options]) ->
     change_log(monkeypatch, change)
 
 
-@pytest.mark.usefixtures("roomy", "waits")
+@pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("now", ["2026-01-15 10:00:00+00:00", "2026-07-15 23:59:58+00:00"])
 async def test_a_message_is_found_however_the_log_writes_its_time(
-    freezer: Clock,
-    home: HomeAssistant,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: Patch,
-    now: str,
+    roomy: Case, freezer: Clock, monkeypatch: Patch, now: str
 ) -> None:
     freezer.move_to(now)
     for name, times in TIMES.items():
-        simulator.reset()
+        roomy.simulator.reset()
         change_times(monkeypatch, times)
         for kinds in ([], ["drop_after"], ["drop_before"], ["drop_after"]):
             for kind in kinds:
-                simulator.fault(SEND, kind)
-            await send(home)
-        assert len(service_account.sent) == 4, name
+                roomy.fault(SEND, kind)
+            await roomy.send()
+        assert len(roomy.sent) == 4, name
         monkeypatch.undo()
         record_waits(monkeypatch)
 
 
-@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("finds", [True, False])
 async def test_a_message_is_found_however_the_log_writes_its_number(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch, finds: bool
+    roomy: Case, monkeypatch: Patch, finds: bool
 ) -> None:
     """Also where its search finds nothing; and with other blanks in the text."""
     if not finds:
@@ -396,53 +331,46 @@ async def test_a_message_is_found_however_the_log_writes_its_number(
     change_log(monkeypatch, lambda row, _: {**row, "message": row["message"].replace("\r\n", " ")})
     text = "Two lines\r\nand  *signs*: ő 🚰 &amp; 100 %"
     for written in ("given", "plus", "plain", "zeros", "integer"):
-        service_account.number_dress = written  # type: ignore[assignment]  # one of its values
+        roomy.service.number_format = written
         for channel in ("sms", "whatsapp"):
-            simulator.reset()
+            roomy.simulator.reset()
             for kind in ("drop_after", "drop_before", "drop_after"):
-                simulator.fault(SEND, kind)
-                await send(home, message=text, channel=channel)
-            assert len(service_account.sent) == 3, (written, channel)
-    service_account.number_dress = "given"
+                roomy.fault(SEND, kind)
+                await roomy.send(message=text, channel=channel)
+            assert len(roomy.sent) == 3, (written, channel)
+    roomy.service.number_format = "given"
     for number in ("12345", "112", "+442079460958", "+15551234567"):
-        simulator.reset()
+        roomy.simulator.reset()
         for kind in ("drop_after", "drop_before"):
-            simulator.fault(SEND, kind)
-            await send(home, number)
-        assert len(service_account.sent) == 2, number
+            roomy.fault(SEND, kind)
+            await roomy.send(number)
+        assert len(roomy.sent) == 2, number
 
 
-@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("first", ["drop_before", "drop_after"])
 async def test_a_log_whose_fields_have_other_names_does_not_tell(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch, first: str
+    roomy: Case, monkeypatch: Patch, first: str
 ) -> None:
     for name in ("guid", "number", "message"):
-        simulator.reset()
-        await send(home)
+        roomy.simulator.reset()
+        await roomy.send()
 
         def rename(row: Options, _: SentMessage, name: str = name) -> Options:
             return {f"the_{key}" if key == name else key: value for key, value in row.items() if key != "id"}
 
         with monkeypatch.context() as patched:
             change_log(patched, rename)
-            simulator.fault(SEND, first)
-            assert await outcome(home) == MAYBE_SENT, name
-        assert len(requests(service_account)) == 2, name
+            roomy.fault(SEND, first)
+            assert await roomy.outcome() == MAYBE_SENT, name
+        assert len(roomy.requests()) == 2, name
 
 
 # Later.
 
 
-@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("has_send_time", [False, True])
 async def test_a_scheduled_message_is_found_by_either_of_its_times(
-    freezer: Clock,
-    home: HomeAssistant,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: Patch,
-    has_send_time: bool,
+    case: Case, freezer: Clock, monkeypatch: Patch, has_send_time: bool
 ) -> None:
     do_not_wait(monkeypatch)
     freezer.move_to(NOON)
@@ -450,68 +378,60 @@ async def test_a_scheduled_message_is_found_by_either_of_its_times(
         change_log(monkeypatch, lambda row, sent: {**row, "timestamp_unix": sent.scheduled})
     for channel in ("sms", "whatsapp"):
         for kind in ("drop_after", "drop_before"):
-            simulator.fault(SEND, kind)
-            await send(home, send_at=SIX, channel=channel)
-    assert [message.scheduled for message in service_account.sent] == [SIX_SECOND] * 4
-    assert len({*guids(service_account)}) == 4
+            case.fault(SEND, kind)
+            await case.send(send_at=SIX, channel=channel)
+    assert [message.scheduled for message in case.sent] == [SIX_SECOND] * 4
+    assert len({*case.guids}) == 4
 
 
 # The same text, sent on purpose or by others.
 
 
-@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("at_once", [False, True])
-async def test_the_same_text_sent_twice_on_purpose_arrives_twice(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, at_once: bool
-) -> None:
+async def test_the_same_text_sent_twice_on_purpose_arrives_twice(roomy: Case, at_once: bool) -> None:
     """Also where the outcome of one or both is unknown at first."""
     kinds = [None, "drop_before", "drop_after"]
     for first, second in itertools.product(kinds, repeat=2):
-        simulator.reset()
+        roomy.simulator.reset()
         sent = []
         for kind in (first, second):
             # What fails is the first request of each.
             if kind:
-                simulator.fault(SEND, kind)
+                roomy.fault(SEND, kind)
             elif second:
-                simulator.fault(SEND, "delay", seconds=0)
+                roomy.fault(SEND, "delay", seconds=0)
             if not at_once:
-                sent.append(await ids(home))
+                sent.append(await roomy.ids())
             elif kind == "drop_before":
                 # Its second request comes before the other message's.
-                simulator.fault(SEND, "delay", seconds=0)
+                roomy.fault(SEND, "delay", seconds=0)
         if at_once:
-            sent = await asyncio.gather(*(ids(home) for _ in range(2)))
-        assert len(service_account.sent) == len({one for (one,) in sent}) == 2, (first, second)
+            sent = await asyncio.gather(*(roomy.ids() for _ in range(2)))
+        assert len(roomy.sent) == len({one for (one,) in sent}) == 2, (first, second)
 
 
-async def test_a_message_from_before_a_reload_is_not_taken_for_this_one(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
-    (before,) = await ids(home)
-    await reload(home, account)
-    simulator.fault(SEND, "drop_before")
-    assert await ids(home) != [before]
-    assert len(service_account.sent) == 2
+async def test_a_message_from_before_a_reload_is_not_taken_for_this_one(case: Case) -> None:
+    (before,) = await case.ids()
+    await case.reload()
+    case.fault(SEND, "drop_before")
+    assert await case.ids() != [before]
+    assert len(case.sent) == 2
 
 
-@pytest.mark.usefixtures("account")
 async def test_a_message_to_a_number_that_ends_alike_is_not_taken_for_this_one(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
+    case: Case, monkeypatch: Patch
 ) -> None:
     """Only the network's code differs, and the search finds too much."""
     search_log(monkeypatch, finds=True)
     both = [ANNA, "+36701234567"]
-    simulator.fault(SEND, "drop_before")
-    simulator.fault(SEND, "drop_after")
-    await send(home, both)
-    assert sorted(message.fields["recipients"] for message in service_account.sent) == both
+    case.fault(SEND, "drop_before")
+    case.fault(SEND, "drop_after")
+    await case.send(both)
+    assert sorted(message.fields["recipients"] for message in case.sent) == both
 
 
-@pytest.mark.usefixtures("roomy", "waits")
-async def test_a_message_of_another_program_is_not_taken_for_this_one(
-    freezer: Clock, home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+@pytest.mark.usefixtures("waits")
+async def test_a_message_of_another_program_is_not_taken_for_this_one(roomy: Case, freezer: Clock) -> None:
     """Which sent the same text at another time, or another text now."""
     freezer.move_to(NOON)
     now = time.time()
@@ -524,139 +444,122 @@ async def test_a_message_of_another_program_is_not_taken_for_this_one(
         (TEXT.replace("kitchen ", ""), now, {}),
     ]
     for text, at, data in table:
-        simulator.reset()
-        other_message(service_account, text, at)
-        simulator.fault(SEND, "drop_before")
-        (message_id,) = await ids(home, **data)
-        assert guids(service_account) == ["other", message_id], (text, at)
+        roomy.simulator.reset()
+        roomy.other_message(text, at)
+        roomy.fault(SEND, "drop_before")
+        (message_id,) = await roomy.ids(**data)
+        assert roomy.guids == ["other", message_id], (text, at)
 
 
 @pytest.mark.usefixtures("waits")
 async def test_a_message_of_last_week_is_not_taken_for_this_one_where_no_time_can_be_read(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: Patch,
+    case: Case, freezer: Clock, monkeypatch: Patch
 ) -> None:
     change_times(monkeypatch, TIMES["unreadable"])
-    await send(home)
-    await reload(home, account)
+    await case.send()
+    await case.reload()
     freezer.tick(timedelta(days=7))
-    await send(home, BELA)
-    simulator.fault(SEND, "drop_before")
-    await send(home)
-    assert len(service_account.sent) == 3
+    await case.send(BELA)
+    case.fault(SEND, "drop_before")
+    await case.send()
+    assert len(case.sent) == 3
 
 
 # Many.
 
 
-async def test_of_hundreds_of_which_each_tenth_loses_its_answer_each_arrives_once(
-    home: HomeAssistant, roomy: Entry, simulator: Simulator, service_account: Account
-) -> None:
+async def test_of_hundreds_of_which_each_tenth_loses_its_answer_each_arrives_once(roomy: Case) -> None:
     for _ in range(20):
-        simulator.fault(SEND, "delay", seconds=0, count=9)
-        simulator.fault(SEND, "drop_after")
+        roomy.fault(SEND, "delay", seconds=0, count=9)
+        roomy.fault(SEND, "drop_after")
     everybody = [f"+36301{number:06}" for number in range(100)]
     # Each gets the same text twice, on purpose.
-    first, again = await asyncio.gather(ids(home, everybody), ids(home, everybody))
-    assert len(service_account.sent) == len(requests(service_account)) == 200
-    assert {*first, *again} == set(guids(service_account))
-    assert sent_in_a_day(roomy) == 200
+    first, again = await asyncio.gather(roomy.ids(everybody), roomy.ids(everybody))
+    assert len(roomy.sent) == len(roomy.requests()) == 200
+    assert {*first, *again} == set(roomy.guids)
+    assert roomy.sent_in_a_day == 200
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_four_are_sent_at_a_time(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, monkeypatch: Patch
-) -> None:
+async def test_four_are_sent_at_a_time(roomy: Case, monkeypatch: Patch) -> None:
     """In one action or in many."""
-    gate = Gate(simulator, monkeypatch, SEND)
+    gate = roomy.gate(monkeypatch)
     everybody = [f"+36301{number:06}" for number in range(40)]
-    sends = (ids(home, everybody[:30]), *(ids(home, number) for number in everybody[30:]))
+    sends = (roomy.ids(everybody[:30]), *(roomy.ids(number) for number in everybody[30:]))
     sending = asyncio.gather(*sends)
     await gate.is_reached(4)
     await asyncio.sleep(0.1)
     assert gate.reached == 4
     gate.open()
     await sending
-    assert len(service_account.sent) == 40
+    assert len(roomy.sent) == 40
 
 
-@pytest.mark.usefixtures("roomy")
-async def test_one_that_fails_stops_none_of_the_others_and_each_is_named(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+async def test_one_that_fails_stops_none_of_the_others_and_each_is_named(roomy: Case) -> None:
     table: list[tuple[str, Options]] = [
         ("status", {"status": 429, "retry_after": 3600}),
         ("status", {"status": 400}),
         ("nonsense", {"body": {"result": {"error": 2}}}),
     ]
     for kind, options in table:
-        simulator.fault(SEND, kind, **options)
-    err = await error_of(home, recipients=[f"+36301{number:06}" for number in range(12)])
+        roomy.fault(SEND, kind, **options)
+    err = await roomy.error_of(recipients=[f"+36301{number:06}" for number in range(12)])
     assert err.translation_key == "some_not_sent"
     placeholders = err.translation_placeholders or {}
-    assert placeholders["sent"].count("…") == len(service_account.sent) == 9
+    assert placeholders["sent"].count("…") == len(roomy.sent) == 9
     assert placeholders["not_sent"].count("+36…") == 3
 
 
 # What the user has to do.
 
 
-def issues(home: HomeAssistant) -> set[str | None]:
-    registry = ir.async_get(home)
+def issues(case: Case) -> set[str | None]:
+    registry = ir.async_get(case.home)
     keys = {
         issue.translation_key for (domain, _), issue in registry.issues.items() if domain == "smsmobileapi"
     }
     return keys - {"no_address"}
 
 
-async def test_a_refused_key_is_asked_for_once(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
-    service_account.state = "unknown"
-    assert [await outcome(home) for _ in range(3)] == ["invalid_auth"] * 3
-    assert await outcome(home, [ANNA, BELA]) == "some_not_sent"
-    assert len(list(account.async_get_active_flows(home, {"reauth"}))) == 1
+async def test_a_refused_key_is_asked_for_once(case: Case) -> None:
+    case.service.state = "unknown"
+    assert [await case.outcome() for _ in range(3)] == ["invalid_auth"] * 3
+    assert await case.outcome([ANNA, BELA]) == "some_not_sent"
+    assert len(list(case.account.async_get_active_flows(case.home, {"reauth"}))) == 1
 
 
 @pytest.mark.parametrize("answer", ["status", "result"])
 async def test_an_ended_subscription_is_shown_until_something_works_again(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, answer: Any
+    case: Case, freezer: Clock, answer: Any
 ) -> None:
     """A message, a poll, or the set-up of the account."""
-    service_account.dialect = answer
-    coordinator = account.runtime_data.coordinator
+    case.service.refusal_format = answer
+    coordinator = case.account.runtime_data.coordinator
 
     async def send_one() -> None:
-        await outcome(home)
+        await case.outcome()
 
     for works in (send_one, coordinator.async_refresh):
-        service_account.state = "expired"
-        assert await outcome(home) == "subscription_expired"
-        assert issues(home) == {"subscription_expired"}
-        service_account.state = "good"
+        case.service.state = "expired"
+        assert await case.outcome() == "subscription_expired"
+        assert issues(case) == {"subscription_expired"}
+        case.service.state = "good"
         await works()
-        assert issues(home) == set()
-    service_account.state = "expired"
-    await reload(home, account)
-    assert account.state is ConfigEntryState.SETUP_RETRY
-    assert issues(home) == {"subscription_expired"}
-    service_account.state = "good"
-    await pass_time(home, freezer, minutes=2)
-    assert account.state is ConfigEntryState.LOADED
-    assert issues(home) == set()
-    assert list(account.async_get_active_flows(home, {"reauth"})) == []
+        assert issues(case) == set()
+    case.service.state = "expired"
+    await case.reload()
+    assert case.account.state is ConfigEntryState.SETUP_RETRY
+    assert issues(case) == {"subscription_expired"}
+    case.service.state = "good"
+    await case.pass_time(freezer, minutes=2)
+    assert case.account.state is ConfigEntryState.LOADED
+    assert issues(case) == set()
+    assert list(case.account.async_get_active_flows(case.home, {"reauth"})) == []
 
 
 # Private things.
 
 
-async def test_private_things_stay_out_of_logs_and_errors(
-    home: HomeAssistant, roomy: Entry, simulator: Simulator, caplog: Log
-) -> None:
+async def test_private_things_stay_out_of_logs_and_errors(roomy: Case, caplog: Log) -> None:
     """Also where the service repeats what it was sent."""
     key = "k-0123456789abcdef"
     table: list[tuple[str, Options]] = [
@@ -675,10 +578,10 @@ async def test_private_things_stay_out_of_logs_and_errors(
         ("nonsense", REFUSED),
     ]
     for kind, options in table:
-        simulator.reset()
+        roomy.simulator.reset()
         caplog.clear()
-        simulator.fault(SEND, kind, **options)
-        simulator.fault(LOG, "status", status=500, count=9)
+        roomy.fault(SEND, kind, **options)
+        roomy.fault(LOG, "status", status=500, count=9)
         with pytest.raises(HomeAssistantError) as caught:
-            await send(home, [ANNA, BELA])
-        assert_private(roomy, our_lines(caplog), caught.value)
+            await roomy.send([ANNA, BELA])
+        roomy.assert_private(our_lines(caplog), caught.value)

@@ -4,13 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
 
-from simulator import Account, Phone, Simulator, report_data
+from simulator import Phone, report_data
 
-from ..conftest import add_contact, settle
 from .sending import (
     ANNA,
     BELA,
@@ -26,33 +24,15 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Case,
     Clock,
-    Entry,
     Events,
-    Gate,
     Log,
     Patch,
     Row,
-    act,
-    assert_private,
-    channels,
     do_not_wait,
-    error_of,
-    hide_whatsapp,
-    kill,
     moments,
-    other_message,
     our_lines,
-    pass_time,
-    refuse_whatsapp,
-    reload,
-    report,
-    requests,
-    resend,
-    send,
-    sent_in_a_day,
-    set_options,
-    set_whatsapp,
     statuses,
     until,
     warnings,
@@ -62,97 +42,87 @@ FAILED = ("whatsapp", "failed")
 SENT = ("sms", "sent")
 
 
-def checked(service_account: Account) -> list[str]:
+def checked(case: Case) -> list[str]:
     """Return the numbers of which the service was asked whether they have WhatsApp."""
-    return [fields["recipients"] for fields in requests(service_account, CHECK)]
+    return [fields["recipients"] for fields in case.requests(CHECK)]
 
 
-async def send_and_fail(home: HomeAssistant, simulator: Simulator, hooked: Account, **data: Any) -> str:
+async def send_and_fail(case: Case, **data: Any) -> str:
     """Have a WhatsApp message accepted and then failed; return its id."""
-    (row,) = await send(home, **{**ELSE_SMS, **data})
+    (row,) = await case.send(**{**ELSE_SMS, **data})
     assert (row["channel"], row["status"]) == ("whatsapp", "accepted")
-    await report(simulator, hooked, hooked.sent[-1], "failed", "NOT_ON_WHATSAPP")
-    await settle(home)
+    await case.report(case.sent[-1], "failed", "NOT_ON_WHATSAPP")
+    await case.settle()
     message_id: str = row["message_id"]
     return message_id
 
 
-async def fail_unsent(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, **data: Any
-) -> None:
+async def fail_unsent(case: Case, **data: Any) -> None:
     """Have a WhatsApp message fail whose SMS does not reach the service, and all of this in the database."""
-    await send(home, **{**ELSE_SMS, **data})
-    asked = len(requests(hooked))
-    simulator.fault(SEND, "delay", seconds=LONG)
-    await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
-    await until(lambda: len(requests(hooked)) > asked)
-    await account.runtime_data.database.flush()
+    await case.send(**{**ELSE_SMS, **data})
+    asked = len(case.requests())
+    case.fault(SEND, "delay", seconds=LONG)
+    await case.report(case.sent[-1], "failed", "NO_SERVICE")
+    await until(lambda: len(case.requests()) > asked)
+    await case.account.runtime_data.database.flush()
 
 
 # Who has WhatsApp.
 
 
-@pytest.mark.usefixtures("account")
-async def test_each_number_gets_it_by_what_it_has(home: HomeAssistant, service_account: Account) -> None:
+async def test_each_number_gets_it_by_what_it_has(case: Case) -> None:
     for answer in ("contact", "result"):
-        service_account.check_dress = answer  # type: ignore[assignment]  # one of its values
+        case.service.check_format = answer
         numbers = [f"+3630{answer == 'result':d}{number:06}" for number in range(4)]
-        set_whatsapp(service_account, *numbers[::2])
-        rows = await send(home, [*numbers, "1770"], **ELSE_SMS)
+        case.set_whatsapp(*numbers[::2])
+        rows = await case.send([*numbers, "1770"], **ELSE_SMS)
         assert [row["recipient"] for row in rows] == [*numbers, "1770"]
         assert [row["channel"] for row in rows] == ["whatsapp", "sms"] * 2 + ["sms"]
         assert [row["alphabet"] for row in rows] == [None, "GSM-7"] * 2 + ["GSM-7"]
     # A short code has none.
-    assert len(checked(service_account)) == 8
+    assert len(checked(case)) == 8
 
 
-async def test_a_number_is_checked_once_a_day_and_only_for_the_fallback(
-    home: HomeAssistant, freezer: Clock, account: Entry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
+async def test_a_number_is_checked_once_a_day_and_only_for_the_fallback(case: Case, freezer: Clock) -> None:
+    await case.add_contact("Anna", ANNA, "whatsapp_else_sms")
     for channel in ("sms", "whatsapp", "both"):
-        await send(home, channel=channel)
-    assert checked(service_account) == []
-    service_account.sent.clear()
-    set_whatsapp(service_account)
+        await case.send(channel=channel)
+    assert checked(case) == []
+    case.sent.clear()
+    case.set_whatsapp()
     for recipient in ("Anna", ANNA, "06 30 123 4567", 36301234567):
-        await send(home, recipient, **ELSE_SMS)
-    await send(home, BELA, **ELSE_SMS)
-    assert checked(service_account) == [ANNA[1:], BELA[1:]]
+        await case.send(recipient, **ELSE_SMS)
+    await case.send(BELA, **ELSE_SMS)
+    assert checked(case) == [ANNA[1:], BELA[1:]]
     # They got it since.
-    set_whatsapp(service_account, ANNA, BELA)
+    case.set_whatsapp(ANNA, BELA)
     freezer.tick(timedelta(hours=24, seconds=-1))
-    await send(home, ANNA, **ELSE_SMS)
+    await case.send(ANNA, **ELSE_SMS)
     freezer.tick(timedelta(seconds=1))
-    await send(home, ANNA, **ELSE_SMS)
-    assert channels(service_account) == ["sms"] * 6 + ["whatsapp"]
+    await case.send(ANNA, **ELSE_SMS)
+    assert case.channels == ["sms"] * 6 + ["whatsapp"]
     # What the user asks counts from then on.
-    await act(home, "check_whatsapp", recipients=BELA)
-    await send(home, BELA, **ELSE_SMS)
-    assert channels(service_account)[-1] == "whatsapp"
-    assert len(checked(service_account)) == 4
+    await case.act("check_whatsapp", recipients=BELA)
+    await case.send(BELA, **ELSE_SMS)
+    assert case.channels[-1] == "whatsapp"
+    assert len(checked(case)) == 4
 
 
-async def test_of_many_at_once_only_the_first_checks(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
-    await set_options(home, account, **HIGH_LIMITS)
-    set_whatsapp(service_account)
-    simulator.fault(CHECK, "delay", seconds=0.05, count=100)
-    await asyncio.gather(*(send(home, message=f"Part {number}", **ELSE_SMS) for number in range(10)))
-    assert channels(service_account) == ["sms"] * 10
-    assert len(checked(service_account)) == 1
+async def test_of_many_at_once_only_the_first_checks(case: Case) -> None:
+    await case.set_options(**HIGH_LIMITS)
+    case.set_whatsapp()
+    case.fault(CHECK, "delay", seconds=0.05, count=100)
+    await asyncio.gather(*(case.send(message=f"Part {number}", **ELSE_SMS) for number in range(10)))
+    assert case.channels == ["sms"] * 10
+    assert len(checked(case)) == 1
 
 
-@pytest.mark.usefixtures("account")
-async def test_where_it_is_not_known_whatsapp_is_tried(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
-    hide_whatsapp(service_account)
+async def test_where_it_is_not_known_whatsapp_is_tried(case: Case) -> None:
+    case.hide_whatsapp()
     for _ in range(2):
-        await send(home, **ELSE_SMS)
+        await case.send(**ELSE_SMS)
     # An answer that does not say it is not asked for again and again; one that did not come is.
-    assert len(checked(service_account)) == 1
+    assert len(checked(case)) == 1
     table: list[tuple[str, dict[str, Any]]] = [
         ("status", {"status": 404}),
         ("status", {"status": 429, "retry_after": 3600}),
@@ -163,71 +133,63 @@ async def test_where_it_is_not_known_whatsapp_is_tried(
         ("drop_before", {"count": 2}),
     ]
     for kind, options in table:
-        simulator.reset()
-        simulator.fault(CHECK, kind, **options)
-        await send(home, BELA, **ELSE_SMS)
-        assert channels(service_account) == ["whatsapp"], kind
-    simulator.reset()
-    await send(home, BELA, **ELSE_SMS)
-    assert len(checked(service_account)) == 1
+        case.simulator.reset()
+        case.fault(CHECK, kind, **options)
+        await case.send(BELA, **ELSE_SMS)
+        assert case.channels == ["whatsapp"], kind
+    case.simulator.reset()
+    await case.send(BELA, **ELSE_SMS)
+    assert len(checked(case)) == 1
 
 
-@pytest.mark.usefixtures("account")
-async def test_no_more_answers_are_remembered_than_a_home_needs(
-    home: HomeAssistant, monkeypatch: Patch, service_account: Account
-) -> None:
+async def test_no_more_answers_are_remembered_than_a_home_needs(case: Case, monkeypatch: Patch) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 2)
     for number in (ANNA, BELA, CECIL, CECIL, BELA, ANNA):
-        await send(home, number, **ELSE_SMS)
-    assert checked(service_account) == [ANNA[1:], BELA[1:], CECIL[1:], ANNA[1:]]
+        await case.send(number, **ELSE_SMS)
+    assert checked(case) == [ANNA[1:], BELA[1:], CECIL[1:], ANNA[1:]]
 
 
-@pytest.mark.usefixtures("account")
-async def test_beyond_the_limit_nothing_is_checked(
-    home: HomeAssistant, simulator: Simulator, service_account: Account
-) -> None:
+async def test_beyond_the_limit_nothing_is_checked(case: Case) -> None:
     """A loop costs nothing beyond it, also where the service can't tell."""
-    simulator.fault(CHECK, "status", status=500, count=1000)
-    sends = (send(home, **ELSE_SMS) for _ in range(40))
+    case.fault(CHECK, "status", status=500, count=1000)
+    sends = (case.send(**ELSE_SMS) for _ in range(40))
     outcomes = await asyncio.gather(*sends, return_exceptions=True)
     assert sum(isinstance(result, list) for result in outcomes) == 20
-    assert len(checked(service_account)) == 20
+    assert len(checked(case)) == 20
 
 
 # Refused by WhatsApp: an SMS in the same action.
 
 
-async def test_a_message_that_whatsapp_refuses_is_an_sms_in_the_same_action(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
-    refuse_whatsapp(service_account)
-    (row,) = await send(home, "Anna")
-    assert [fields["sendsms"] for fields in requests(service_account)] == ["0", "1"]
-    (sent,) = service_account.sent
+async def test_a_message_that_whatsapp_refuses_is_an_sms_in_the_same_action(case: Case) -> None:
+    await case.add_contact("Anna", ANNA, "whatsapp_else_sms")
+    case.refuse_whatsapp()
+    (row,) = await case.send("Anna")
+    assert [fields["sendsms"] for fields in case.requests()] == ["0", "1"]
+    (sent,) = case.sent
     assert (row["channel"], row["message_id"], row["contact"]) == ("sms", sent.guid, "Anna")
     assert (row["parts"], row["alphabet"]) == (1, "GSM-7")
-    assert sent_in_a_day(account) == 1
+    assert case.sent_in_a_day == 1
     # What says that the phone is offline may mean its WhatsApp: an alarm must not end there.
-    service_account.whatsapp_numbers = None
+    case.service.whatsapp_numbers = None
     for result in (
         {"error": 2},
         {"error": 0, "sent": "0", "note": "the mobile is not connected to WhatsApp"},
     ):
-        simulator.fault(SEND, "nonsense", body={"result": result})
-        (row,) = await send(home, "Anna")
+        case.fault(SEND, "nonsense", body={"result": result})
+        (row,) = await case.send("Anna")
         assert row["channel"] == "sms"
     # Where the SMS is refused too, nothing counts.
-    simulator.fault(SEND, "nonsense", **REFUSED, count=2)
-    err = await error_of(home, **ELSE_SMS)
+    case.fault(SEND, "nonsense", **REFUSED, count=2)
+    err = await case.error_of(**ELSE_SMS)
     assert str(err) == "The service refused: no credit"
-    assert sent_in_a_day(account) == 3
-    refuse_whatsapp(service_account)
-    assert (await error_of(home, channel="whatsapp")).translation_key == "refused"
+    assert case.sent_in_a_day == 3
+    case.refuse_whatsapp()
+    assert (await case.error_of(channel="whatsapp")).translation_key == "refused"
 
 
 async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_there_is_none(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
+    case: Case,
 ) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("status", {"status": 403}, "invalid_auth"),
@@ -238,121 +200,105 @@ async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_the
         ("drop_before", {}, "may_have_been_sent"),
     ]
     for kind, options, key in table:
-        simulator.reset()
-        simulator.fault(SEND, kind, **options)
-        simulator.fault(LOG, "status", status=500)
-        assert (await error_of(home, **ELSE_SMS)).translation_key == key
-        assert {fields["sendsms"] for fields in requests(service_account)} == {"0"}
-    assert sent_in_a_day(account) == 2
-    simulator.reset()
-    simulator.fault(SEND, "drop_after")
-    (row,) = await send(home, **ELSE_SMS)
+        case.simulator.reset()
+        case.fault(SEND, kind, **options)
+        case.fault(LOG, "status", status=500)
+        assert (await case.error_of(**ELSE_SMS)).translation_key == key
+        assert {fields["sendsms"] for fields in case.requests()} == {"0"}
+    assert case.sent_in_a_day == 2
+    case.simulator.reset()
+    case.fault(SEND, "drop_after")
+    (row,) = await case.send(**ELSE_SMS)
     assert row["channel"] == "whatsapp"
-    assert channels(service_account) == ["whatsapp"]
+    assert case.channels == ["whatsapp"]
 
 
 # Failed on its way: an SMS in its place.
 
 
-async def test_a_message_that_is_reported_as_failed_becomes_an_sms(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, events: Events
-) -> None:
-    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
-    failed = await send_and_fail(home, simulator, hooked, recipients="Anna")
+async def test_a_message_that_is_reported_as_failed_becomes_an_sms(hooked: Case, events: Events) -> None:
+    await hooked.add_contact("Anna", ANNA, "whatsapp_else_sms")
+    failed = await send_and_fail(hooked, recipients="Anna")
     _, sms = hooked.sent
     assert (sms.channel, sms.recipient, sms.fields["message"]) == ("sms", ANNA, TEXT)
     assert statuses(events) == [FAILED]
-    await report(simulator, hooked, sms, "sent")
+    await hooked.report(sms, "sent")
     assert statuses(events) == [FAILED, SENT]
     assert [event.data["message_id"] for event in events] == [failed, sms.guid]
     assert {(event.data["contact"], event.data["recipient"]) for event in events} == {("Anna", ANNA)}
     assert [event.data["error"] for event in events] == ["NOT_ON_WHATSAPP", None]
-    assert sent_in_a_day(account) == 2
+    assert hooked.sent_in_a_day == 2
 
 
-@pytest.mark.usefixtures("account")
 async def test_a_message_that_the_log_has_as_failed_becomes_an_sms(
-    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
+    case: Case, freezer: Clock, events: Events
 ) -> None:
-    service_account.whatsapp_delivery_error = "NOT_ON_WHATSAPP"
-    await send(home, **ELSE_SMS)
+    case.service.whatsapp_delivery_error = "NOT_ON_WHATSAPP"
+    await case.send(**ELSE_SMS)
     for _ in range(3):
-        await pass_time(home, freezer, seconds=5)
-    await pass_time(home, freezer, hours=2)
-    assert channels(service_account) == ["whatsapp", "sms"]
+        await case.pass_time(freezer, seconds=5)
+    await case.pass_time(freezer, hours=2)
+    assert case.channels == ["whatsapp", "sms"]
     assert statuses(events) == [FAILED, SENT]
 
 
 async def test_it_is_one_sms_however_often_it_is_reported_and_none_where_it_was_sent(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    monkeypatch: Patch,
+    hooked: Case, freezer: Clock, monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.fallback.REMEMBERED_AT_MOST", 1)
     for _ in range(2):
-        await send_and_fail(home, simulator, hooked)
+        await send_and_fail(hooked)
     for status in ("failed", "sent", "failed"):
-        await report(simulator, hooked, hooked.sent[0], status, "NO_SERVICE")
-        await settle(home)
-    await reload(home, account)
+        await hooked.report(hooked.sent[0], status, "NO_SERVICE")
+        await hooked.settle()
+    await hooked.reload()
     for sent in hooked.sent[::2]:
-        await report(simulator, hooked, sent, "failed", "NO_SERVICE")
-    await pass_time(home, freezer, hours=2)
-    assert channels(hooked) == ["whatsapp", "sms"] * 2
+        await hooked.report(sent, "failed", "NO_SERVICE")
+    await hooked.pass_time(freezer, hours=2)
+    assert hooked.channels == ["whatsapp", "sms"] * 2
     # The service may change its mind afterwards; and by WhatsApp alone there is no SMS.
     for data in (ELSE_SMS, {"channel": "whatsapp"}, {"channel": "both"}):
         hooked.sent.clear()
-        await send(home, **data)
-        before = channels(hooked)
+        await hooked.send(**data)
+        before = hooked.channels
         if data is ELSE_SMS:
-            await report(simulator, hooked, hooked.sent[-1], "sent")
-        await report(simulator, hooked, hooked.sent[-1], "failed", "NO_SERVICE")
-        await settle(home)
-        assert channels(hooked) == before
+            await hooked.report(hooked.sent[-1], "sent")
+        await hooked.report(hooked.sent[-1], "failed", "NO_SERVICE")
+        await hooked.settle()
+        assert hooked.channels == before
 
 
 async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_too(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    monkeypatch: Patch,
+    hooked: Case, freezer: Clock, events: Events, monkeypatch: Patch
 ) -> None:
     """Its phone was off for an hour, or faster than the answer."""
-    hooked.delivery_delay = LONG
-    await send(home, **ELSE_SMS)
+    hooked.service.delivery_delay = LONG
+    await hooked.send(**ELSE_SMS)
     for _ in range(10):
-        await pass_time(home, freezer, hours=1)
+        await hooked.pass_time(freezer, hours=1)
     assert statuses(events) == [("whatsapp", "unknown")]
-    assert channels(hooked) == ["whatsapp"]
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await settle(home)
-    assert channels(hooked) == ["whatsapp", "sms"]
-    gate = Gate(simulator, monkeypatch, SEND)
-    sending = asyncio.create_task(send(home, **ELSE_SMS))
+    assert hooked.channels == ["whatsapp"]
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    await hooked.settle()
+    assert hooked.channels == ["whatsapp", "sms"]
+    gate = hooked.gate(monkeypatch)
+    sending = asyncio.create_task(hooked.send(**ELSE_SMS))
     await gate.is_reached()
-    await report(simulator, hooked, hooked.sent[2], "failed", "NO_SERVICE")
+    await hooked.report(hooked.sent[2], "failed", "NO_SERVICE")
     gate.open()
     (row,) = await sending
-    await settle(home)
+    await hooked.settle()
     assert row["message_id"] == hooked.sent[2].guid
-    assert channels(hooked) == ["whatsapp", "sms"] * 2
+    assert hooked.channels == ["whatsapp", "sms"] * 2
 
 
-async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
-    hooked.phones.append(Phone(sid="phone-2", label="Kitchen"))
-    phones = await account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
-    account.runtime_data.coordinator.update_phones(phones, dt_util.utcnow())
+async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(hooked: Case) -> None:
+    hooked.service.phones.append(Phone(sid="phone-2", label="Kitchen"))
+    phones = await hooked.account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
+    hooked.account.runtime_data.coordinator.update_phones(phones, dt_util.utcnow())
     how = {"phone": "Kitchen", "sim": 2, "short_links": True, "encrypt": True}
-    await send_and_fail(home, simulator, hooked, **how, media_url="https://example.com/cat.jpg")
-    by_whatsapp, by_sms = requests(hooked)
+    await send_and_fail(hooked, **how, media_url="https://example.com/cat.jpg")
+    by_whatsapp, by_sms = hooked.requests()
     assert by_whatsapp["url_media"] == "https://example.com/cat.jpg"
     kept = {"sIdentifiant": "phone-2", "port": "2", "shorturl": "1", "encrypt_message": "yes"}
     assert {name: by_sms.get(name) for name in kept} == kept
@@ -362,26 +308,20 @@ async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_
 
 @pytest.mark.parametrize("fails_at_once", [True, False])
 async def test_the_sms_does_not_go_before_its_time(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    fails_at_once: bool,
+    hooked: Case, freezer: Clock, events: Events, fails_at_once: bool
 ) -> None:
     freezer.move_to(NOON)
     if fails_at_once:
-        await send_and_fail(home, simulator, hooked, send_at=SIX)
+        await send_and_fail(hooked, send_at=SIX)
     else:
-        hooked.whatsapp_delivery_error = "NO_SERVICE"
-        await send(home, **ELSE_SMS, send_at=SIX)
-    await pass_time(home, freezer, hours=6, seconds=5)
+        hooked.service.whatsapp_delivery_error = "NO_SERVICE"
+        await hooked.send(**ELSE_SMS, send_at=SIX)
+    await hooked.pass_time(freezer, hours=6, seconds=5)
     assert [message.scheduled for message in hooked.sent] == [
         SIX_SECOND,
         SIX_SECOND if fails_at_once else None,
     ]
-    await pass_time(home, freezer, seconds=5)
+    await hooked.pass_time(freezer, seconds=5)
     assert statuses(events) == [FAILED, SENT]
 
 
@@ -389,195 +329,169 @@ async def test_the_sms_does_not_go_before_its_time(
 
 
 async def test_the_limit_of_a_minute_lets_the_sms_pass_and_that_of_a_day_does_not(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
+    hooked: Case, caplog: Log
 ) -> None:
-    await set_options(home, account, messages_per_minute=1, messages_per_day=2)
-    await send_and_fail(home, simulator, hooked)
-    assert channels(hooked) == ["whatsapp", "sms"]
-    await set_options(home, account, messages_per_minute=3, messages_per_day=3)
+    await hooked.set_options(messages_per_minute=1, messages_per_day=2)
+    await send_and_fail(hooked)
+    assert hooked.channels == ["whatsapp", "sms"]
+    await hooked.set_options(messages_per_minute=3, messages_per_day=3)
     caplog.clear()
-    await send_and_fail(home, simulator, hooked)
-    assert channels(hooked) == ["whatsapp", "sms", "whatsapp"]
+    await send_and_fail(hooked)
+    assert hooked.channels == ["whatsapp", "sms", "whatsapp"]
     about_limit, about_fallback = warnings(caplog)
     assert "limit of 3 messages a day" in about_limit
     assert "limit_day" in about_fallback
 
 
 async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_again(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, caplog: Log
+    hooked: Case, caplog: Log
 ) -> None:
-    await send(home, **ELSE_SMS)
+    await hooked.send(**ELSE_SMS)
     body = {"result": {"error": 0, "sent": "0", "note": f"no credit for {ANNA}: {TEXT}"}}
-    simulator.fault(SEND, "nonsense", body=body)
+    hooked.fault(SEND, "nonsense", body=body)
     caplog.clear()
-    await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
-    await settle(home)
-    assert len(requests(hooked)) == 2
-    assert sent_in_a_day(account) == 1
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    await hooked.settle()
+    assert len(hooked.requests()) == 2
+    assert hooked.sent_in_a_day == 1
     (warning,) = warnings(caplog)
     assert "refused" in warning
     assert "credit" not in warning
-    assert_private(account, our_lines(caplog))
-    await reload(home, account)
-    assert len(requests(hooked)) == 2
+    hooked.assert_private(our_lines(caplog))
+    await hooked.reload()
+    assert len(hooked.requests()) == 2
 
 
 # Over a reload, a restart, a kill.
 
 
 async def test_a_reload_or_a_stop_in_the_middle_waits_for_the_sms(
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    monkeypatch: Patch,
+    hooked: Case, events: Events, monkeypatch: Patch
 ) -> None:
-    for stop in (home.config_entries.async_reload(account.entry_id), home.async_stop(force=True)):
+    for stop in (
+        hooked.home.config_entries.async_reload(hooked.account.entry_id),
+        hooked.home.async_stop(force=True),
+    ):
         hooked.sent.clear()
         events.clear()
-        await send(home, **ELSE_SMS)
+        await hooked.send(**ELSE_SMS)
         with monkeypatch.context() as patched:
-            gate = Gate(simulator, patched, SEND)
-            await report(simulator, hooked, hooked.sent[0], "failed", "NO_SERVICE")
+            gate = hooked.gate(patched)
+            await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
             await gate.is_reached()
             stopping = asyncio.create_task(stop)
             await moments()
             assert not stopping.done()
             gate.open()
             await stopping
-        assert channels(hooked) == ["whatsapp", "sms"]
-        if home.is_running:
-            await report(simulator, hooked, hooked.sent[1], "sent")
+        assert hooked.channels == ["whatsapp", "sms"]
+        if hooked.home.is_running:
+            await hooked.settle()
+            await hooked.report(hooked.sent[1], "sent")
             assert statuses(events) == [FAILED, SENT]
-        assert account.runtime_data.reports.without_sms == []
+        assert hooked.account.runtime_data.reports.without_sms == []
 
 
 async def test_a_kill_between_report_and_sms_loses_nothing(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    monkeypatch: Patch,
+    hooked: Case, freezer: Clock, events: Events, monkeypatch: Patch
 ) -> None:
     do_not_wait(monkeypatch)
-    await add_contact(home, account, "Anna", ANNA, "whatsapp_else_sms")
-    await fail_unsent(home, account, simulator, hooked, recipients="Anna")
-    assert channels(hooked) == ["whatsapp"]
+    await hooked.add_contact("Anna", ANNA, "whatsapp_else_sms")
+    await fail_unsent(hooked, recipients="Anna")
+    assert hooked.channels == ["whatsapp"]
     for _ in range(3):
-        await kill(home, account)
-        await pass_time(home, freezer, seconds=2)
-    assert channels(hooked) == ["whatsapp", "sms"]
+        await hooked.kill()
+        await hooked.pass_time(freezer, seconds=2)
+    assert hooked.channels == ["whatsapp", "sms"]
     assert (hooked.sent[1].recipient, hooked.sent[1].fields["message"]) == (ANNA, TEXT)
-    await pass_time(home, freezer, seconds=15)
+    await hooked.pass_time(freezer, seconds=15)
     assert statuses(events) == [FAILED, SENT]
     assert events[1].data["contact"] == "Anna"
 
 
 async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    monkeypatch: Patch,
+    hooked: Case, freezer: Clock, events: Events, monkeypatch: Patch
 ) -> None:
     do_not_wait(monkeypatch)
     # Another SMS with the same text, which is none in its place.
-    (before,) = await send(home, channel="sms")
-    await fail_unsent(home, account, simulator, hooked)
-    other_message(hooked)
-    await kill(home, account)
-    assert channels(hooked) == ["sms", "whatsapp", "sms"]
-    await report(simulator, hooked, hooked.sent[2], "sent")
+    (before,) = await hooked.send(channel="sms")
+    await fail_unsent(hooked)
+    hooked.other_message()
+    await hooked.kill()
+    assert hooked.channels == ["sms", "whatsapp", "sms"]
+    await hooked.report(hooked.sent[2], "sent")
     assert statuses(events) == [FAILED, SENT]
     assert events[1].data["message_id"] == "other" != before["message_id"]
 
 
 @pytest.mark.parametrize("how", ["log is unreadable", "text is encrypted", "a day has passed"])
 async def test_after_a_kill_no_sms_is_sent_that_may_have_been_sent_or_is_too_late(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    caplog: Log,
-    monkeypatch: Patch,
-    how: str,
+    hooked: Case, freezer: Clock, caplog: Log, monkeypatch: Patch, how: str
 ) -> None:
     do_not_wait(monkeypatch)
-    await fail_unsent(home, account, simulator, hooked, encrypt=how == "text is encrypted")
+    await fail_unsent(hooked, encrypt=how == "text is encrypted")
     if how == "log is unreadable":
-        simulator.fault(LOG, "status", status=500, count=9)
+        hooked.fault(LOG, "status", status=500, count=9)
     if how == "a day has passed":
         freezer.tick(timedelta(days=1, minutes=1))
     caplog.clear()
-    await kill(home, account)
-    await pass_time(home, freezer, seconds=2)
-    assert channels(hooked) == ["whatsapp"]
+    await hooked.kill()
+    await hooked.pass_time(freezer, seconds=2)
+    assert hooked.channels == ["whatsapp"]
     expected = 0 if how == "a day has passed" else 1
     assert len([line for line in warnings(caplog) if "may_have_been_sent" in line]) == expected
 
 
 async def test_a_message_that_failed_while_home_assistant_was_down_becomes_an_sms(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, events: Events
+    case: Case, freezer: Clock, events: Events
 ) -> None:
-    service_account.delivery_delay, service_account.whatsapp_delivery_error = 60, "NO_SERVICE"
-    await send(home, **ELSE_SMS)
-    await home.config_entries.async_unload(account.entry_id)
+    case.service.delivery_delay, case.service.whatsapp_delivery_error = 60, "NO_SERVICE"
+    await case.send(**ELSE_SMS)
+    await case.unload()
     freezer.tick(timedelta(minutes=10))
-    service_account.delivery_delay = 0
-    await home.config_entries.async_setup(account.entry_id)
+    case.service.delivery_delay = 0
+    await case.set_up()
     for _ in range(2):
-        await pass_time(home, freezer, seconds=5)
+        await case.pass_time(freezer, seconds=5)
     assert statuses(events) == [FAILED, SENT]
-    assert channels(service_account) == ["whatsapp", "sms"]
+    assert case.channels == ["whatsapp", "sms"]
 
 
-async def test_the_text_is_not_kept_for_longer_than_it_is_needed(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
+async def test_the_text_is_not_kept_for_longer_than_it_is_needed(hooked: Case) -> None:
     async def rows() -> list[str]:
-        database = account.runtime_data.database
+        database = hooked.account.runtime_data.database
         await database.flush()
         return await database.load(
             lambda connection: [data for (data,) in connection.execute("select data from messages")], ["?"]
         )
 
-    await send_and_fail(home, simulator, hooked)
-    await send(home, **ELSE_SMS)
+    await send_and_fail(hooked)
+    await hooked.send(**ELSE_SMS)
     assert [TEXT in row for row in await rows()] == [False, False, True]
-    await report(simulator, hooked, hooked.sent[-1], "sent")
+    await hooked.report(hooked.sent[-1], "sent")
     assert [TEXT in row for row in await rows()] == [False] * 3
 
 
 # Waiting for it.
 
 
-def wait_for_report(home: HomeAssistant, seconds: float = 60) -> asyncio.Task[list[Row]]:
-    return asyncio.create_task(send(home, wait_for_report=seconds, **ELSE_SMS))
+def wait_for_report(case: Case, seconds: float = 60) -> asyncio.Task[list[Row]]:
+    return asyncio.create_task(case.send(wait_for_report=seconds, **ELSE_SMS))
 
 
-async def test_an_action_that_waits_gets_the_sms(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
-    waiting = wait_for_report(home)
-    await until(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
-    await until(lambda: account.runtime_data.reports.pending)
+async def test_an_action_that_waits_gets_the_sms(hooked: Case) -> None:
+    waiting = wait_for_report(hooked)
+    await until(lambda: hooked.pending)
+    await hooked.report(hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
+    await until(lambda: hooked.pending)
     assert not waiting.done()
-    await report(simulator, hooked, hooked.sent[1], "sent")
+    await hooked.report(hooked.sent[1], "sent")
     (row,) = await waiting
     assert row["message_id"] == hooked.sent[1].guid
     assert (row["channel"], row["status"], row["parts"], row["alphabet"]) == ("sms", "sent", 1, "GSM-7")
 
 
-async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
+async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(hooked: Case) -> None:
     table: list[tuple[str, dict[str, Any], str]] = [
         ("nonsense", REFUSED, "refused"),
         ("nonsense", {"body": {"result": {"error": 2}}}, "phone_offline"),
@@ -587,35 +501,35 @@ async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
         ("", {}, "limit_day"),
     ]
     for kind, options, key in table:
-        simulator.reset()
+        hooked.simulator.reset()
         if key == "limit_day":
-            await set_options(home, account, messages_per_day=sent_in_a_day(account) + 1)
-        waiting = asyncio.create_task(error_of(home, wait_for_report=60, **ELSE_SMS))
-        await until(lambda: account.runtime_data.reports.pending)
+            await hooked.set_options(messages_per_day=hooked.sent_in_a_day + 1)
+        waiting = asyncio.create_task(hooked.error_of(wait_for_report=60, **ELSE_SMS))
+        await until(lambda: hooked.pending)
         if key != "limit_day":
-            simulator.fault(SEND, kind, **options)
-        await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
+            hooked.fault(SEND, kind, **options)
+        await hooked.report(hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
         if key == "report_failed":
-            await until(lambda: account.runtime_data.reports.pending)
-            await report(simulator, hooked, hooked.sent[1], "failed", f"NO_SERVICE for {ANNA}: {TEXT}")
+            await until(lambda: hooked.pending)
+            await hooked.report(hooked.sent[1], "failed", f"NO_SERVICE for {ANNA}: {TEXT}")
         err = await waiting
         assert err.translation_key == key
-        assert_private(account, [], err)
+        hooked.assert_private([], err)
 
 
 async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers_failed(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account, monkeypatch: Patch
+    hooked: Case, monkeypatch: Patch
 ) -> None:
     """The row is the SMS where it was accepted by then, else the WhatsApp message, whose SMS is on its way."""
-    waiting = wait_for_report(home, 1)
-    await until(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
+    waiting = wait_for_report(hooked, 1)
+    await until(lambda: hooked.pending)
+    await hooked.report(hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
     (row,) = await waiting
     assert (row["channel"], row["status"]) == ("sms", "accepted")
-    waiting = wait_for_report(home, 1)
-    await until(lambda: len(hooked.sent) == 3 and account.runtime_data.reports.pending == 2)
-    gate = Gate(simulator, monkeypatch, SEND)
-    await report(simulator, hooked, hooked.sent[2], "failed", "NO_SERVICE")
+    waiting = wait_for_report(hooked, 1)
+    await until(lambda: len(hooked.sent) == 3 and hooked.pending == 2)
+    gate = hooked.gate(monkeypatch)
+    await hooked.report(hooked.sent[2], "failed", "NO_SERVICE")
     (row,) = await waiting
     assert (row["channel"], row["status"]) == ("whatsapp", "accepted")
     gate.open()
@@ -624,26 +538,24 @@ async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers
 # Many, and again.
 
 
-async def test_a_message_that_is_sent_again_and_fails_again_is_no_second_sms(
-    home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
-    failed = await send_and_fail(home, simulator, hooked)
-    await resend(home, failed)
+async def test_a_message_that_is_sent_again_and_fails_again_is_no_second_sms(hooked: Case) -> None:
+    failed = await send_and_fail(hooked)
+    await hooked.resend(failed)
     hooked.sent[0].error = "NO_SERVICE"
-    await simulator.deliver_v2(hooked, "whatsapp.failed", {**report_data(hooked.sent[0]), "attempt": 2})
-    await settle(home)
-    assert channels(hooked) == ["whatsapp", "sms"]
+    await hooked.simulator.deliver_v2(
+        hooked.service, "whatsapp.failed", {**report_data(hooked.sent[0]), "attempt": 2}
+    )
+    await hooked.settle()
+    assert hooked.channels == ["whatsapp", "sms"]
 
 
-async def test_many_fall_back_each_once(
-    home: HomeAssistant, account: Entry, hooked: Account, events: Events
-) -> None:
+async def test_many_fall_back_each_once(hooked: Case, events: Events) -> None:
     """The service reports by itself, and before some of its answers."""
-    await set_options(home, account, **HIGH_LIMITS)
-    hooked.report_by_webhook, hooked.whatsapp_delivery_error = True, "NOT_ON_WHATSAPP"
+    await hooked.set_options(**HIGH_LIMITS)
+    hooked.service.report_by_webhook, hooked.service.whatsapp_delivery_error = True, "NOT_ON_WHATSAPP"
     everybody = [f"+36301{number:06}" for number in range(15)]
-    await send(home, everybody, **ELSE_SMS)
+    await hooked.send(everybody, **ELSE_SMS)
     await until(lambda: len(events) == 30)
-    await settle(home)
+    await hooked.settle()
     assert sorted(statuses(events)) == [SENT] * 15 + [FAILED] * 15
     assert sorted(sent.recipient for sent in hooked.sent if sent.channel == "sms") == everybody

@@ -5,15 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 import voluptuous as vol
 
 from custom_components.smsmobileapi.api import SmsMobileApiClient
-from simulator import Account, Simulator
 
-from ..conftest import KEY, add_account, add_contact
+from ..conftest import KEY, add_account
 from .sending import (
     ANNA,
     BELA,
@@ -23,46 +21,33 @@ from .sending import (
     SIX,
     SIX_SECOND,
     TEXT,
+    Case,
     Clock,
-    Entry,
     Log,
     Patch,
-    act,
-    assert_private,
-    channels,
-    error_of,
     our_lines,
-    outcome,
-    reload,
-    requests,
-    send,
-    sent_in_a_day,
-    set_options,
-    set_whatsapp,
 )
 
 AS_SMS = {"apikey": KEY, "recipients": ANNA, "message": TEXT, "sendsms": "1", "from": "Home Assistant"}
 BY_WHATSAPP = {**AS_SMS, "recipients": ANNA[1:], "sendwa": "1", "sendsms": "0", "waonly": "yes"}
 
 
-def numbers(service_account: Account) -> list[str]:
-    return [message.fields["recipients"] for message in service_account.sent]
+def numbers(case: Case) -> list[str]:
+    return [message.fields["recipients"] for message in case.sent]
 
 
 @pytest.fixture
-async def contacts(home: HomeAssistant, account: Entry) -> None:
+async def contacts(case: Case) -> None:
     """Anna by SMS, Béla by WhatsApp."""
-    await add_contact(home, account, "Anna", ANNA)
-    await add_contact(home, account, "Béla", BELA, "whatsapp")
+    await case.add_contact("Anna", ANNA)
+    await case.add_contact("Béla", BELA, "whatsapp")
 
 
 # What is sent, and the answer.
 
 
 @pytest.mark.parametrize("is_contact", [False, True])
-async def test_each_message_is_one_request_and_one_row(
-    home: HomeAssistant, account: Entry, service_account: Account, is_contact: bool
-) -> None:
+async def test_each_message_is_one_request_and_one_row(case: Case, is_contact: bool) -> None:
     table = [
         ("sms", [AS_SMS]),
         ("whatsapp", [BY_WHATSAPP]),
@@ -70,20 +55,20 @@ async def test_each_message_is_one_request_and_one_row(
         ("whatsapp_else_sms", [BY_WHATSAPP]),
     ]
     for channel, forms in table:
-        service_account.sent.clear()
-        service_account.requests.clear()
-        before = sent_in_a_day(account)
+        case.sent.clear()
+        case.service.requests.clear()
+        before = case.sent_in_a_day
         if is_contact:
             number = f"+3630123456{len(channel) % 10}"
-            await add_contact(home, account, channel, number, channel)
-            rows = await send(home, channel)
+            await case.add_contact(channel, number, channel)
+            rows = await case.send(channel)
             forms = [
                 {**form, "recipients": number if form["recipients"] == ANNA else number[1:]} for form in forms
             ]
         else:
             number = ANNA
-            rows = await send(home, channel=channel)
-        assert requests(service_account) == forms
+            rows = await case.send(channel=channel)
+        assert case.requests() == forms
         assert rows == [
             {
                 "recipient": number,
@@ -95,13 +80,12 @@ async def test_each_message_is_one_request_and_one_row(
                 "alphabet": "GSM-7" if message.channel == "sms" else None,
                 "alphabet_forced_by": None,
             }
-            for message in service_account.sent
+            for message in case.sent
         ]
-        assert sent_in_a_day(account) - before == len(forms)
+        assert case.sent_in_a_day - before == len(forms)
 
 
-@pytest.mark.usefixtures("account")
-async def test_the_answer_says_how_many_sms_the_text_takes_and_why(home: HomeAssistant) -> None:
+async def test_the_answer_says_how_many_sms_the_text_takes_and_why(case: Case) -> None:
     table = [
         ("x" * 161, 2, "GSM-7", None),
         ("[" * 81, 2, "GSM-7", None),
@@ -110,78 +94,69 @@ async def test_the_answer_says_how_many_sms_the_text_takes_and_why(home: HomeAss
     ]
     for text, *cost in table:
         for data, expected in (({}, cost), ({"channel": "whatsapp"}, [1, None, None])):
-            (row,) = await send(home, message=text, **data)
+            (row,) = await case.send(message=text, **data)
             assert [row["parts"], row["alphabet"], row["alphabet_forced_by"]] == expected
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_each_of_many_has_a_row_in_the_order_in_which_they_were_named(
-    home: HomeAssistant, service_account: Account
-) -> None:
+async def test_each_of_many_has_a_row_in_the_order_in_which_they_were_named(case: Case) -> None:
     everybody = [f"+36301{number:06}" for number in range(15)]
     named = [*everybody[:7], "Béla", *everybody[7:], "Anna"]
-    rows = await send(home, named)
+    rows = await case.send(named)
     assert [row["contact"] or row["recipient"] for row in rows] == named
     assert [row["channel"] for row in rows] == ["sms"] * 7 + ["whatsapp"] + ["sms"] * 9
-    sent = {message.guid: message.recipient.removeprefix("+") for message in service_account.sent}
+    sent = {message.guid: message.recipient.removeprefix("+") for message in case.sent}
     assert [sent[row["message_id"]] for row in rows] == [row["recipient"][1:] for row in rows]
     # Without a request for an answer there is none.
     data = {"recipients": ANNA, "message": TEXT}
-    assert await home.services.async_call("smsmobileapi", "send_message", data, blocking=True) is None
-    assert len(service_account.sent) == 18
+    assert await case.home.services.async_call("smsmobileapi", "send_message", data, blocking=True) is None
+    assert len(case.sent) == 18
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_a_contact_is_sent_to_by_its_channel_unless_the_action_has_another(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_a_contact_is_sent_to_by_its_channel_unless_the_action_has_another(case: Case) -> None:
     """Found by name, or by number: an answer to a WhatsApp contact goes by WhatsApp."""
-    rows = await send(home, ["anna", " BÉLA "])
+    rows = await case.send(["anna", " BÉLA "])
     assert [(row["contact"], row["channel"]) for row in rows] == [("Anna", "sms"), ("Béla", "whatsapp")]
-    (row,) = await send(home, BELA)
+    (row,) = await case.send(BELA)
     assert (row["contact"], row["channel"]) == ("Béla", "whatsapp")
-    await add_contact(home, account, "Cecil", "+36701112233", "both")
+    await case.add_contact("Cecil", "+36701112233", "both")
     for channel in ("sms", "whatsapp"):
-        rows = await send(home, ["Béla", "Cecil", ANNA], channel=channel)
+        rows = await case.send(["Béla", "Cecil", ANNA], channel=channel)
         assert [row["channel"] for row in rows] == [channel] * 3
-    service_account.sent.clear()
-    await home.services.async_call(
+    case.sent.clear()
+    await case.home.services.async_call(
         "notify", "send_message", {"entity_id": "notify.cecil", "message": TEXT}, blocking=True
     )
-    assert sorted(channels(service_account)) == ["sms", "whatsapp"]
+    assert sorted(case.channels) == ["sms", "whatsapp"]
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_numbers_in_any_form_and_each_recipient_once(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_numbers_in_any_form_and_each_recipient_once(case: Case) -> None:
     """A template renders a number, and a text of digits, as an integer."""
     for number in (36301234567, "36301234567", "06 30/123-45.67", "0036301234567", " (06) 301234567"):
-        await send(home, number)
-    assert numbers(service_account) == [ANNA] * 5
-    await reload(home, account)
-    await send(home, [36301234567], message=112)
-    assert service_account.sent[-1].fields["message"] == "112"
-    assert len(await send(home, ["Anna", ANNA, "06301234567", 36301234567])) == 1
-    assert numbers(service_account) == [ANNA] * 7
-    service_account.sent.clear()
-    rows = await send(home, [ANNA, BELA, "06301234567"], channel="both")
+        await case.send(number)
+    assert numbers(case) == [ANNA] * 5
+    await case.reload()
+    await case.send([36301234567], message=112)
+    assert case.sent[-1].fields["message"] == "112"
+    assert len(await case.send(["Anna", ANNA, "06301234567", 36301234567])) == 1
+    assert numbers(case) == [ANNA] * 7
+    case.sent.clear()
+    rows = await case.send([ANNA, BELA, "06301234567"], channel="both")
     assert [(row["recipient"], row["channel"]) for row in rows] == [
         (ANNA, "sms"),
         (ANNA, "whatsapp"),
         (BELA, "sms"),
         (BELA, "whatsapp"),
     ]
-    assert len(service_account.sent) == 4
+    assert len(case.sent) == 4
 
 
 # How it is sent.
 
 
-@pytest.mark.usefixtures("account")
-async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(
-    freezer: Clock, home: HomeAssistant, service_account: Account
-) -> None:
+async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(case: Case, freezer: Clock) -> None:
     freezer.move_to(NOON)
     table: list[tuple[str | datetime, str]] = [
         ("2026-01-15 12:00:01", "2026-01-15T11:00:01+00:00"),
@@ -192,23 +167,21 @@ async def test_a_time_to_send_at_is_home_assistants_unless_it_has_a_zone(
         (datetime(2026, 1, 15, 21, tzinfo=ZoneInfo("Asia/Tokyo")), "2026-01-15T12:00:00+00:00"),
     ]
     for send_at, second in table:
-        await send(home, send_at=send_at)
-        assert service_account.sent[-1].scheduled == datetime.fromisoformat(second).timestamp(), send_at
+        await case.send(send_at=send_at)
+        assert case.sent[-1].scheduled == datetime.fromisoformat(second).timestamp(), send_at
     for channel, count in (("whatsapp", 1), ("both", 2), ("whatsapp_else_sms", 1)):
-        service_account.sent.clear()
-        await send(home, send_at=SIX, channel=channel)
-        assert [message.scheduled for message in service_account.sent] == [SIX_SECOND] * count
+        case.sent.clear()
+        await case.send(send_at=SIX, channel=channel)
+        assert [message.scheduled for message in case.sent] == [SIX_SECOND] * count
     # An SMS where WhatsApp refuses, too.
-    service_account.sent.clear()
-    service_account.check_dress = "vague"
-    set_whatsapp(service_account)
-    await send(home, BELA, send_at=SIX, channel="whatsapp_else_sms")
-    assert [(sent.channel, sent.scheduled) for sent in service_account.sent] == [("sms", SIX_SECOND)]
+    case.sent.clear()
+    case.service.check_format = "vague"
+    case.set_whatsapp()
+    await case.send(BELA, send_at=SIX, channel="whatsapp_else_sms")
+    assert [(sent.channel, sent.scheduled) for sent in case.sent] == [("sms", SIX_SECOND)]
 
 
-async def test_a_time_that_is_over_or_none_is_refused(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_a_time_that_is_over_or_none_is_refused(case: Case, freezer: Clock) -> None:
     freezer.move_to(NOON)
     over: list[str | datetime] = [
         "2026-01-15 12:00:00",
@@ -219,18 +192,15 @@ async def test_a_time_that_is_over_or_none_is_refused(
         datetime(2026, 1, 15, 18, tzinfo=ZoneInfo("Asia/Tokyo")),
     ]
     for time in over:
-        assert await outcome(home, send_at=time) == "send_at_past", time
+        assert await case.outcome(send_at=time) == "send_at_past", time
     for value in ("tomorrow", "", "25:00", "2026-13-01 00:00:00", None, 1768500000, "0001-01-01 00:00:00"):
         with pytest.raises(vol.Invalid):
-            await send(home, send_at=value)
-    assert requests(service_account) == []
-    assert sent_in_a_day(account) == 0
+            await case.send(send_at=value)
+    assert case.requests() == []
+    assert case.sent_in_a_day == 0
 
 
-@pytest.mark.usefixtures("account")
-async def test_short_links_and_encryption_only_where_they_are_asked_for(
-    home: HomeAssistant, service_account: Account
-) -> None:
+async def test_short_links_and_encryption_only_where_they_are_asked_for(case: Case) -> None:
     table: list[tuple[dict[str, bool], dict[str, str]]] = [
         ({"short_links": False, "encrypt": False}, {}),
         ({"short_links": True}, {"shorturl": "1"}),
@@ -238,19 +208,18 @@ async def test_short_links_and_encryption_only_where_they_are_asked_for(
         ({"short_links": True, "encrypt": True}, {"shorturl": "1", "encrypt_message": "yes"}),
     ]
     for how, fields in table:
-        service_account.requests.clear()
-        await send(home, channel="both", **how)
-        assert requests(service_account) == [{**AS_SMS, **fields}, {**BY_WHATSAPP, **fields}]
+        case.service.requests.clear()
+        await case.send(channel="both", **how)
+        assert case.requests() == [{**AS_SMS, **fields}, {**BY_WHATSAPP, **fields}]
 
 
-@pytest.mark.usefixtures("account")
-async def test_everything_at_once(freezer: Clock, home: HomeAssistant, service_account: Account) -> None:
+async def test_everything_at_once(case: Case, freezer: Clock) -> None:
     freezer.move_to(NOON)
     noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
     how = {"phone": "Phone", "sim": 2, "short_links": True, "encrypt": True, "urgent": True}
     url = "https://example.com/cat.jpg?size=1"
-    await send(home, [ANNA, BELA], channel="whatsapp", send_at=noon, media_url=url, **how)
-    assert requests(service_account) == [
+    await case.send([ANNA, BELA], channel="whatsapp", send_at=noon, media_url=url, **how)
+    assert case.requests() == [
         {
             **BY_WHATSAPP,
             "recipients": number[1:],
@@ -265,17 +234,15 @@ async def test_everything_at_once(freezer: Clock, home: HomeAssistant, service_a
     ]
 
 
-async def test_the_same_text_by_both_twice_at_once_arrives_four_times(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
+async def test_the_same_text_by_both_twice_at_once_arrives_four_times(case: Case) -> None:
     """Also where the first answers are lost."""
-    await set_options(home, account, **HIGH_LIMITS)
+    await case.set_options(**HIGH_LIMITS)
     for kinds in (("drop_after", "drop_after"), ("drop_before", "drop_after"), ("drop_after", "drop_before")):
-        simulator.reset()
+        case.simulator.reset()
         for kind in kinds:
-            simulator.fault(SEND, kind)
-        answers = await asyncio.gather(*(send(home, channel="both") for _ in range(2)))
-        assert sorted(channels(service_account)) == ["sms", "sms", "whatsapp", "whatsapp"]
+            case.fault(SEND, kind)
+        answers = await asyncio.gather(*(case.send(channel="both") for _ in range(2)))
+        assert sorted(case.channels) == ["sms", "sms", "whatsapp", "whatsapp"]
         assert len({row["message_id"] for rows in answers for row in rows}) == 4
 
 
@@ -283,9 +250,7 @@ async def test_the_same_text_by_both_twice_at_once_arrives_four_times(
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_bad_input_gets_a_clear_error_before_anything_is_sent(
-    home: HomeAssistant, service_account: Account
-) -> None:
+async def test_bad_input_gets_a_clear_error_before_anything_is_sent(case: Case) -> None:
     """One bad recipient among good ones stops the message before it reaches anybody."""
     table: list[tuple[dict[str, Any], str]] = [
         ({"recipients": ["Anna", "Cecil"]}, "unknown_contact"),
@@ -301,73 +266,67 @@ async def test_bad_input_gets_a_clear_error_before_anything_is_sent(
         ({"message": "x" * 20_000}, "message_too_long"),
     ]
     for data, key in table:
-        err = await error_of(home, **data)
+        err = await case.error_of(**data)
         assert isinstance(err, ServiceValidationError)
         assert err.translation_key == key
-    for data in (
-        *({"recipients": value} for value in (True, 1.5, {})),
-        *({"channel": value} for value in ("SMS", "whatsapp_or_sms", "", "fax", None)),
-    ):
+    invalid: list[tuple[str, Any]] = [
+        *(("recipients", value) for value in (True, 1.5, {"name": ANNA})),
+        *(("channel", value) for value in ("SMS", "whatsapp_or_sms", "", "fax", None)),
+    ]
+    for name, wrong in invalid:
         with pytest.raises(vol.Invalid):
-            await send(home, **{"recipients": ANNA, **data})
-    assert requests(service_account) == []
+            await case.send(**{"recipients": ANNA, name: wrong})
+    assert case.requests() == []
 
 
 @pytest.mark.parametrize("answer", ["status", "result"])
-async def test_a_refused_message_raises_why(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account, answer: Any
-) -> None:
-    service_account.dialect, service_account.retry_after = answer, 3600
+async def test_a_refused_message_raises_why(case: Case, answer: Any) -> None:
+    case.service.refusal_format, case.service.retry_after = answer, 3600
     for state, key in (
         ("limited", "rate_limited"),
         ("expired", "subscription_expired"),
         ("unknown", "invalid_auth"),
     ):
-        service_account.state = state  # type: ignore[assignment]  # one of its values
-        assert await outcome(home) == key
-        asked = list(account.async_get_active_flows(home, {"reauth"}))
+        case.service.state = state  # type: ignore[assignment]  # one of its values
+        assert await case.outcome() == key
+        asked = list(case.account.async_get_active_flows(case.home, {"reauth"}))
         assert bool(asked) == (key == "invalid_auth")
-    service_account.state = "good"
-    service_account.phones[0].online = False
-    assert await outcome(home) == "phone_offline"
-    service_account.phones[0].online = True
-    assert await send(home)
-    await simulator.stop()
+    case.service.state = "good"
+    case.service.phones[0].online = False
+    assert await case.outcome() == "phone_offline"
+    case.service.phones[0].online = True
+    assert await case.send()
+    await case.simulator.stop()
     # The client has to see that the connection is gone.
     await asyncio.sleep(0.05)
-    assert await outcome(home) == "cannot_connect"
+    assert await case.outcome() == "cannot_connect"
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_one_failure_stops_none_of_the_others_and_all_are_named(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
+async def test_one_failure_stops_none_of_the_others_and_all_are_named(case: Case) -> None:
     everybody = ["Anna", "Béla", "+36701112233"]
-    service_account.phones[0].online = False
-    err = await error_of(home, recipients=everybody)
+    case.service.phones[0].online = False
+    err = await case.error_of(recipients=everybody)
     assert err.translation_key == "some_not_sent"
     assert "Sent to: –. Not sent to: Anna: No phone" in str(err)
-    service_account.phones[0].online = True
-    simulator.fault(SEND, "nonsense", body={"result": {"error": 0, "sent": "0", "note": "no credit"}})
-    err = await error_of(home, recipients=everybody)
-    assert sorted(numbers(service_account)) == ["+36701112233", BELA[1:]]
+    case.service.phones[0].online = True
+    case.fault(SEND, "nonsense", body={"result": {"error": 0, "sent": "0", "note": "no credit"}})
+    err = await case.error_of(recipients=everybody)
+    assert sorted(numbers(case)) == ["+36701112233", BELA[1:]]
     assert "Sent to: Béla, +36…33. Not sent to: Anna: " in str(err) and "no credit" in str(err)
     # Where one gets it by two channels, the error says by which it did not.
-    set_whatsapp(service_account, BELA)
-    err = await error_of(home, recipients=["+36701112233", "Béla"], channel="both")
+    case.set_whatsapp(BELA)
+    err = await case.error_of(recipients=["+36701112233", "Béla"], channel="both")
     placeholders = err.translation_placeholders or {}
     assert placeholders["sent"] == "+36…33 (SMS), Béla (SMS), Béla (WhatsApp)"
     assert placeholders["not_sent"].startswith("+36…33 (WhatsApp): The service refused: ")
-    await set_options(home, account, messages_per_minute=sent_in_a_day(account) + 1)
-    err = await error_of(home, channel="both")
+    await case.set_options(messages_per_minute=case.sent_in_a_day + 1)
+    err = await case.error_of(channel="both")
     assert (err.translation_placeholders or {})["sent"] == "Anna (SMS)"
     assert "limit of" in str(err)
 
 
-@pytest.mark.usefixtures("account")
-async def test_a_fault_of_ours_is_not_taken_for_one_of_the_service(
-    home: HomeAssistant, service_account: Account, monkeypatch: Patch
-) -> None:
+async def test_a_fault_of_ours_is_not_taken_for_one_of_the_service(case: Case, monkeypatch: Patch) -> None:
     plain = SmsMobileApiClient.send_message
 
     async def send_or_break(client: SmsMobileApiClient, message: Any) -> str:
@@ -377,34 +336,30 @@ async def test_a_fault_of_ours_is_not_taken_for_one_of_the_service(
 
     monkeypatch.setattr(SmsMobileApiClient, "send_message", send_or_break)
     with pytest.raises(ZeroDivisionError):
-        await send(home, [ANNA, BELA])
-    assert numbers(service_account) == [BELA]
+        await case.send([ANNA, BELA])
+    assert numbers(case) == [BELA]
 
 
-async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
-    other_service_account = simulator.add_account("another-key-0123456789")
-    other = await add_account(home, simulator, "another-key-0123456789")
+async def test_of_several_accounts_one_has_to_be_named_and_it_has_to_be_loaded(case: Case) -> None:
+    other_service_account = case.simulator.add_account("another-key-0123456789")
+    other = await add_account(case.home, case.simulator, "another-key-0123456789")
     with pytest.raises(ServiceValidationError):
-        await send(home)
-    assert service_account.sent == other_service_account.sent == []
-    await send(home, account=other.entry_id)
-    assert (numbers(service_account), numbers(other_service_account)) == ([], [ANNA])
-    await home.config_entries.async_unload(account.entry_id)
+        await case.send()
+    assert case.sent == other_service_account.sent == []
+    await case.send(account=other.entry_id)
+    assert (numbers(case), [sent.recipient for sent in other_service_account.sent]) == ([], [ANNA])
+    await case.unload()
     with pytest.raises(ServiceValidationError):
-        await send(home, account=account.entry_id)
+        await case.send(account=case.account.entry_id)
 
 
 @pytest.mark.usefixtures("contacts")
-async def test_private_things_stay_out_of_logs_and_errors(
-    home: HomeAssistant, account: Entry, simulator: Simulator, caplog: Log
-) -> None:
+async def test_private_things_stay_out_of_logs_and_errors(case: Case, caplog: Log) -> None:
     for kind in ("status", "drop_after", "html"):
         for recipients in (["Anna", BELA], BELA, f"{BELA} x"):
             caplog.clear()
-            simulator.reset()
-            simulator.fault("*", kind, count=30)
+            case.simulator.reset()
+            case.fault("*", kind, count=30)
             with pytest.raises(HomeAssistantError) as caught:
-                await act(home, "send_message", recipients=recipients, message=TEXT)
-            assert_private(account, our_lines(caplog), caught.value)
+                await case.act("send_message", recipients=recipients, message=TEXT)
+            case.assert_private(our_lines(caplog), caught.value)

@@ -5,40 +5,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.core import Context, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 
-from simulator import Account, Simulator
-
-from ..conftest import add_account, add_contact, settle
-from .sending import (
-    ANNA,
-    NOON,
-    REFUSED,
-    SEND,
-    TEXT,
-    Clock,
-    Entry,
-    Gate,
-    Log,
-    Patch,
-    assert_private,
-    channels,
-    error_of,
-    kill,
-    our_lines,
-    outcome,
-    pass_time,
-    requests,
-    send,
-    sent_in_a_day,
-    set_options,
-    set_whatsapp,
-    warnings,
-)
+from ..conftest import add_account
+from .sending import ANNA, NOON, REFUSED, SEND, TEXT, Case, Clock, Log, Patch, our_lines, warnings
 
 ACTION: dict[str, Any] = {
     "action": "smsmobileapi.send_message",
@@ -46,16 +20,16 @@ ACTION: dict[str, Any] = {
 }
 
 
-async def set_limits(home: HomeAssistant, account: Entry, per_minute: int, per_day: int) -> None:
-    await set_options(home, account, messages_per_minute=per_minute, messages_per_day=per_day)
+async def set_limits(case: Case, per_minute: int, per_day: int) -> None:
+    await case.set_options(messages_per_minute=per_minute, messages_per_day=per_day)
 
 
-def flood_issue(home: HomeAssistant, account: Entry) -> ir.IssueEntry | None:
-    return ir.async_get(home).async_get_issue("smsmobileapi", f"flood_{account.entry_id}")
+def flood_issue(case: Case) -> ir.IssueEntry | None:
+    return ir.async_get(case.home).async_get_issue("smsmobileapi", f"flood_{case.account.entry_id}")
 
 
-def placeholders(home: HomeAssistant, account: Entry) -> dict[str, str]:
-    issue = flood_issue(home, account)
+def placeholders(case: Case) -> dict[str, str]:
+    issue = flood_issue(case)
     assert issue
     return issue.translation_placeholders or {}
 
@@ -64,87 +38,79 @@ def placeholders(home: HomeAssistant, account: Entry) -> dict[str, str]:
 
 
 async def test_the_limit_holds_from_the_start_and_is_shown_once(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
+    case: Case, freezer: Clock, caplog: Log
 ) -> None:
     freezer.move_to(NOON)
-    assert [await outcome(home) for _ in range(25)] == [None] * 20 + ["limit_minute"] * 5
-    assert len(service_account.sent) == len(requests(service_account)) == 20
+    assert [await case.outcome() for _ in range(25)] == [None] * 20 + ["limit_minute"] * 5
+    assert len(case.sent) == len(case.requests()) == 20
     (warning,) = warnings(caplog)
     assert warning.endswith("limit of 20 messages a minute; sending resumes at 12:01:00")
-    shown = placeholders(home, account)
+    shown = placeholders(case)
     assert (shown["resumes"], shown["limit"]) == ("12:01:00", "20")
-    err = await error_of(home)
+    err = await case.error_of()
     assert "limit of 20 messages a minute" in str(err) and "resumes at 12:01:00" in str(err)
 
 
-async def test_sending_resumes_when_it_says_and_the_issue_goes_then(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_sending_resumes_when_it_says_and_the_issue_goes_then(case: Case, freezer: Clock) -> None:
     """Any sixty seconds count, not those of a clock's minute."""
     freezer.move_to(NOON)
-    await set_limits(home, account, 2, 100)
-    await send(home)
-    await pass_time(home, freezer, seconds=20)
-    await send(home)
-    assert await outcome(home) == "limit_minute"
-    assert placeholders(home, account)["resumes"] == "12:01:00"
-    await pass_time(home, freezer, seconds=39)
-    assert await outcome(home) == "limit_minute"
-    assert flood_issue(home, account)
-    await pass_time(home, freezer, seconds=1)
-    assert flood_issue(home, account) is None
-    assert [await outcome(home), await outcome(home)] == [None, "limit_minute"]
-    await pass_time(home, freezer, seconds=20)
-    assert await outcome(home) is None
-    assert len(service_account.sent) == 4
+    await set_limits(case, 2, 100)
+    await case.send()
+    await case.pass_time(freezer, seconds=20)
+    await case.send()
+    assert await case.outcome() == "limit_minute"
+    assert placeholders(case)["resumes"] == "12:01:00"
+    await case.pass_time(freezer, seconds=39)
+    assert await case.outcome() == "limit_minute"
+    assert flood_issue(case)
+    await case.pass_time(freezer, seconds=1)
+    assert flood_issue(case) is None
+    assert [await case.outcome(), await case.outcome()] == [None, "limit_minute"]
+    await case.pass_time(freezer, seconds=20)
+    assert await case.outcome() is None
+    assert len(case.sent) == 4
 
 
 async def test_a_loop_that_goes_on_is_shown_as_long_as_it_does_and_logged_once(
-    freezer: Clock, home: HomeAssistant, account: Entry, caplog: Log
+    case: Case, freezer: Clock, caplog: Log
 ) -> None:
-    await set_limits(home, account, 2, 100)
+    await set_limits(case, 2, 100)
     for _ in range(5):
-        assert [await outcome(home) for _ in range(4)] == [None] * 2 + ["limit_minute"] * 2
-        assert flood_issue(home, account)
-        await pass_time(home, freezer, seconds=61)
-        assert flood_issue(home, account) is None
+        assert [await case.outcome() for _ in range(4)] == [None] * 2 + ["limit_minute"] * 2
+        assert flood_issue(case)
+        await case.pass_time(freezer, seconds=61)
+        assert flood_issue(case) is None
     assert len(warnings(caplog)) == 1
 
 
-async def test_many_at_once_stop_at_the_limit_whatever_they_send(
-    home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
-) -> None:
+async def test_many_at_once_stop_at_the_limit_whatever_they_send(case: Case) -> None:
     for data, accepted in (
         ({}, 20),
         ({"channel": "both"}, 10),
         ({"channel": "whatsapp", "media_url": "https://example.com/cat.jpg"}, 20),
     ):
-        await set_limits(home, account, 20 + sent_in_a_day(account), 200)
-        simulator.reset()
-        outcomes = await asyncio.gather(*(outcome(home, **data) for _ in range(30)))
+        await set_limits(case, 20 + case.sent_in_a_day, 200)
+        case.simulator.reset()
+        outcomes = await asyncio.gather(*(case.outcome(**data) for _ in range(30)))
         assert outcomes.count(None) == accepted, data
-        assert len(service_account.sent) == len(requests(service_account)) == 20, data
+        assert len(case.sent) == len(case.requests()) == 20, data
 
 
-@pytest.mark.usefixtures("account")
-async def test_of_many_recipients_those_beyond_the_limit_are_named(
-    home: HomeAssistant, service_account: Account
-) -> None:
-    err = await error_of(home, recipients=[f"+36301{number:06}" for number in range(30)])
+async def test_of_many_recipients_those_beyond_the_limit_are_named(case: Case) -> None:
+    err = await case.error_of(recipients=[f"+36301{number:06}" for number in range(30)])
     assert err.translation_key == "some_not_sent"
     assert str(err).count("limit of 20 messages a minute") == 10
-    assert len(service_account.sent) == 20
+    assert len(case.sent) == 20
 
 
-@pytest.mark.usefixtures("account")
 async def test_a_message_beyond_the_limit_is_refused_at_once_also_while_others_hang(
-    home: HomeAssistant, simulator: Simulator, monkeypatch: Patch
+    case: Case, monkeypatch: Patch
 ) -> None:
     """A loop must not pile up thousands that wait for their turn and go out in the next minutes."""
-    gate = Gate(simulator, monkeypatch, SEND)
-    under_way = [asyncio.create_task(send(home)) for _ in range(20)]
+    gate = case.gate(monkeypatch)
+    under_way = [asyncio.create_task(case.send()) for _ in range(20)]
     await gate.is_reached()
-    assert await outcome(home) == "limit_minute"
+    assert await case.outcome() == "limit_minute"
     gate.open()
     await asyncio.gather(*under_way)
 
@@ -153,58 +119,54 @@ async def test_a_message_beyond_the_limit_is_refused_at_once_also_while_others_h
 
 
 async def test_the_limit_of_a_day_holds_for_urgent_ones_too_and_its_end_has_a_date(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
+    case: Case, freezer: Clock, caplog: Log
 ) -> None:
     freezer.move_to(NOON)
-    await set_limits(home, account, 100, 3)
-    assert [await outcome(home) for _ in range(3)] == [None] * 3
-    await pass_time(home, freezer, hours=2)
-    assert [await outcome(home), await outcome(home, urgent=True)] == ["limit_day", "limit_day"]
-    assert placeholders(home, account)["resumes"] == "2026-01-16 12:00:00"
-    assert "resumes at 2026-01-16 12:00:00" in str(await error_of(home))
+    await set_limits(case, 100, 3)
+    assert [await case.outcome() for _ in range(3)] == [None] * 3
+    await case.pass_time(freezer, hours=2)
+    assert [await case.outcome(), await case.outcome(urgent=True)] == ["limit_day", "limit_day"]
+    assert placeholders(case)["resumes"] == "2026-01-16 12:00:00"
+    assert "resumes at 2026-01-16 12:00:00" in str(await case.error_of())
     (warning,) = warnings(caplog)
     assert warning.endswith("resumes at 2026-01-16 12:00:00")
-    await pass_time(home, freezer, hours=21, minutes=59)
-    assert await outcome(home) == "limit_day"
-    assert "resumes at 12:00:00" in str(await error_of(home))
-    assert flood_issue(home, account)
-    await pass_time(home, freezer, minutes=1)
-    assert flood_issue(home, account) is None
-    assert await outcome(home) is None
-    assert len(service_account.sent) == 4
+    await case.pass_time(freezer, hours=21, minutes=59)
+    assert await case.outcome() == "limit_day"
+    assert "resumes at 12:00:00" in str(await case.error_of())
+    assert flood_issue(case)
+    await case.pass_time(freezer, minutes=1)
+    assert flood_issue(case) is None
+    assert await case.outcome() is None
+    assert len(case.sent) == 4
 
 
-async def test_a_day_has_two_hundred_from_the_start(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_a_day_has_two_hundred_from_the_start(case: Case, freezer: Clock) -> None:
     for _ in range(10):
         for _ in range(20):
-            await send(home)
+            await case.send()
         freezer.tick(timedelta(minutes=2))
-    assert await outcome(home) == "limit_day"
-    assert len(service_account.sent) == len(requests(service_account)) == 200
+    assert await case.outcome() == "limit_day"
+    assert len(case.sent) == len(case.requests()) == 200
 
 
 async def test_urgent_passes_the_limit_of_a_minute_and_the_limit_of_a_day_is_shown_after_it(
-    freezer: Clock, home: HomeAssistant, account: Entry
+    case: Case, freezer: Clock
 ) -> None:
     """The user has to see that nothing is sent for a day, not that sending resumes in a minute."""
     freezer.move_to(NOON)
-    await set_limits(home, account, 1, 3)
-    assert [await outcome(home), await outcome(home)] == [None, "limit_minute"]
+    await set_limits(case, 1, 3)
+    assert [await case.outcome(), await case.outcome()] == [None, "limit_minute"]
     freezer.tick(timedelta(seconds=10))
-    assert [await outcome(home, urgent=True) for _ in range(3)] == [None, None, "limit_day"]
-    assert placeholders(home, account)["limit"] == "3"
-    await pass_time(home, freezer, hours=12)
-    assert flood_issue(home, account)
+    assert [await case.outcome(urgent=True) for _ in range(3)] == [None, None, "limit_day"]
+    assert placeholders(case)["limit"] == "3"
+    await case.pass_time(freezer, hours=12)
+    assert flood_issue(case)
 
 
 # What counts.
 
 
-async def test_a_refused_message_does_not_count_and_one_that_may_have_been_sent_does(
-    home: HomeAssistant, account: Entry, simulator: Simulator
-) -> None:
+async def test_a_refused_message_does_not_count_and_one_that_may_have_been_sent_does(case: Case) -> None:
     table: list[tuple[str, dict[str, Any], str | None, int]] = [
         ("status", {"status": 400}, "refused", 0),
         ("status", {"status": 403}, "invalid_auth", 0),
@@ -219,115 +181,109 @@ async def test_a_refused_message_does_not_count_and_one_that_may_have_been_sent_
         ("delay", {"seconds": 0}, None, 1),
     ]
     for kind, options, key, counted in table:
-        before = sent_in_a_day(account)
-        simulator.fault(SEND, kind, **options)
-        assert await outcome(home) == key, (kind, options)
-        assert sent_in_a_day(account) - before == counted, (kind, options)
-    assert flood_issue(home, account) is None
+        before = case.sent_in_a_day
+        case.fault(SEND, kind, **options)
+        assert await case.outcome() == key, (kind, options)
+        assert case.sent_in_a_day - before == counted, (kind, options)
+    assert flood_issue(case) is None
 
 
-async def test_of_both_channels_each_counts_and_the_refused_one_does_not(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
-    await set_limits(home, account, 4, 100)
-    set_whatsapp(service_account)
-    assert [await outcome(home, channel="both") for _ in range(3)] == ["some_not_sent"] * 3
-    service_account.whatsapp_numbers = None
-    assert await outcome(home, channel="both") == "some_not_sent"
-    assert channels(service_account) == ["sms"] * 4
-    assert sent_in_a_day(account) == 4
+async def test_of_both_channels_each_counts_and_the_refused_one_does_not(case: Case) -> None:
+    await set_limits(case, 4, 100)
+    case.set_whatsapp()
+    assert [await case.outcome(channel="both") for _ in range(3)] == ["some_not_sent"] * 3
+    case.service.whatsapp_numbers = None
+    assert await case.outcome(channel="both") == "some_not_sent"
+    assert case.channels == ["sms"] * 4
+    assert case.sent_in_a_day == 4
 
 
-async def test_lower_and_higher_limits_hold_at_once(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_lower_and_higher_limits_hold_at_once(case: Case) -> None:
     for _ in range(3):
-        await send(home)
-    await set_limits(home, account, 3, 200)
-    assert await outcome(home) == "limit_minute"
-    await set_limits(home, account, 100, 2)
-    assert await outcome(home) == "limit_day"
-    await set_limits(home, account, 4, 4)
-    assert [await outcome(home), await outcome(home)] == [None, "limit_day"]
-    assert len(service_account.sent) == 4
+        await case.send()
+    await set_limits(case, 3, 200)
+    assert await case.outcome() == "limit_minute"
+    await set_limits(case, 100, 2)
+    assert await case.outcome() == "limit_day"
+    await set_limits(case, 4, 4)
+    assert [await case.outcome(), await case.outcome()] == [None, "limit_day"]
+    assert len(case.sent) == 4
 
 
-async def test_each_account_has_its_own_limits(
-    home: HomeAssistant, account: Entry, simulator: Simulator
-) -> None:
-    simulator.add_account("another-key-0123456789")
-    other = await add_account(home, simulator, "another-key-0123456789")
+async def test_each_account_has_its_own_limits(case: Case) -> None:
+    case.simulator.add_account("another-key-0123456789")
+    other = await add_account(case.home, case.simulator, "another-key-0123456789")
     for _ in range(20):
-        assert await outcome(home, account=account.entry_id) is None
-    assert await outcome(home, account=account.entry_id) == "limit_minute"
-    assert await outcome(home, account=other.entry_id) is None
+        assert await case.outcome(account=case.account.entry_id) is None
+    assert await case.outcome(account=case.account.entry_id) == "limit_minute"
+    assert await case.outcome(account=other.entry_id) is None
 
 
 # Over a restart, and where the clock jumps.
 
 
 async def test_a_restart_does_not_begin_anew_and_a_kill_forgets_at_most_a_second(
-    freezer: Clock, home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account
+    case: Case, freezer: Clock
 ) -> None:
-    await set_limits(home, account, 5, 200)
+    await set_limits(case, 5, 200)
     for _ in range(5):
-        await send(home)
+        await case.send()
         # Each within a second of the one before: the first must not wait for the last.
-        await pass_time(home, freezer, seconds=0.8)
-    simulator.fault(SEND, "status", status=400)
-    assert await outcome(home, urgent=True) == "refused"
-    await home.config_entries.async_unload(account.entry_id)
-    await home.config_entries.async_setup(account.entry_id)
-    await settle(home)
-    assert (await outcome(home), sent_in_a_day(account)) == ("limit_minute", 5)
+        await case.pass_time(freezer, seconds=0.8)
+    case.fault(SEND, "status", status=400)
+    assert await case.outcome(urgent=True) == "refused"
+    await case.unload()
+    await case.set_up()
+    await case.settle()
+    assert (await case.outcome(), case.sent_in_a_day) == ("limit_minute", 5)
     # A message that was refused is not in the database either.
-    simulator.fault(SEND, "status", status=400)
-    assert await outcome(home, urgent=True) == "refused"
-    assert await outcome(home, urgent=True) is None
-    await pass_time(home, freezer, seconds=1.1)
-    await kill(home, account)
-    assert (await outcome(home), sent_in_a_day(account)) == ("limit_minute", 6)
-    assert len(service_account.sent) == 6
+    case.fault(SEND, "status", status=400)
+    assert await case.outcome(urgent=True) == "refused"
+    assert await case.outcome(urgent=True) is None
+    await case.pass_time(freezer, seconds=1.1)
+    await case.kill()
+    assert (await case.outcome(), case.sent_in_a_day) == ("limit_minute", 6)
+    assert len(case.sent) == 6
 
 
 @pytest.mark.parametrize("back", [1, 3600])
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_a_clock_that_is_put_back_forgets_nothing(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account, back: int, is_killed: bool
+    case: Case, freezer: Clock, back: int, is_killed: bool
 ) -> None:
     """As time servers do, by a second or by an hour."""
-    await set_limits(home, account, 100, 3)
-    assert [await outcome(home) for _ in range(3)] == [None] * 3
-    await pass_time(home, freezer, seconds=1.1)
+    await set_limits(case, 100, 3)
+    assert [await case.outcome() for _ in range(3)] == [None] * 3
+    await case.pass_time(freezer, seconds=1.1)
     freezer.tick(timedelta(seconds=-back - 2))
     if is_killed:
-        await kill(home, account)
-    assert await outcome(home) == "limit_day"
-    assert len(service_account.sent) == 3
+        await case.kill()
+    assert await case.outcome() == "limit_day"
+    assert len(case.sent) == 3
 
 
 async def test_a_clock_that_was_years_off_stops_nobody_for_longer_than_a_day(
-    freezer: Clock, home: HomeAssistant, account: Entry
+    case: Case, freezer: Clock
 ) -> None:
     """Ahead of the time, or behind it as a computer without a clock of its own."""
-    await set_limits(home, account, 100, 3)
+    await set_limits(case, 100, 3)
     freezer.tick(timedelta(days=3650))
-    assert [await outcome(home) for _ in range(4)] == [None] * 3 + ["limit_day"]
-    await pass_time(home, freezer, seconds=2)
+    assert [await case.outcome() for _ in range(4)] == [None] * 3 + ["limit_day"]
+    await case.pass_time(freezer, seconds=2)
     freezer.tick(timedelta(days=-3650))
-    assert await outcome(home) == "limit_day"
-    await pass_time(home, freezer, seconds=2)
-    await kill(home, account)
+    assert await case.outcome() == "limit_day"
+    await case.pass_time(freezer, seconds=2)
+    await case.kill()
     freezer.tick(timedelta(days=1))
-    assert [await outcome(home) for _ in range(4)] == [None] * 3 + ["limit_day"]
+    assert [await case.outcome() for _ in range(4)] == [None] * 3 + ["limit_day"]
     freezer.tick(timedelta(days=300))
-    assert await outcome(home) is None
+    assert await case.outcome() is None
 
 
 # What floods.
 
 
-async def run_automation(home: HomeAssistant, action: Any, runs: int = 1) -> str:
+async def run_automation(case: Case, action: Any, runs: int = 1) -> str:
     """Run an automation; return its entity id."""
     automation = {
         "id": "loop",
@@ -337,10 +293,10 @@ async def run_automation(home: HomeAssistant, action: Any, runs: int = 1) -> str
         "trigger": {"trigger": "event", "event_type": "leak"},
         "action": action,
     }
-    await async_setup_component(home, "automation", {"automation": automation})
+    await async_setup_component(case.home, "automation", {"automation": automation})
     for _ in range(runs):
-        home.bus.async_fire("leak")
-    await settle(home)
+        case.home.bus.async_fire("leak")
+    await case.settle()
     return "automation.leak_alarm"
 
 
@@ -348,31 +304,31 @@ def loop(action: dict[str, Any]) -> dict[str, Any]:
     return {"repeat": {"count": 30, "sequence": [{**action, "continue_on_error": True}]}}
 
 
-async def automation_loops(home: HomeAssistant) -> str:
-    return await run_automation(home, loop(ACTION))
+async def automation_loops(case: Case) -> str:
+    return await run_automation(case, loop(ACTION))
 
 
-async def many_runs_of_an_automation(home: HomeAssistant) -> str:
+async def many_runs_of_an_automation(case: Case) -> str:
     """Each run sends once; they overlap."""
-    return await run_automation(home, ACTION, runs=30)
+    return await run_automation(case, ACTION, runs=30)
 
 
-async def script_loops(home: HomeAssistant) -> str:
-    await async_setup_component(home, "script", {"script": {"alarm": {"sequence": [loop(ACTION)]}}})
-    await home.services.async_call("script", "alarm", blocking=True)
+async def script_loops(case: Case) -> str:
+    await async_setup_component(case.home, "script", {"script": {"alarm": {"sequence": [loop(ACTION)]}}})
+    await case.home.services.async_call("script", "alarm", blocking=True)
     return "script.alarm"
 
 
-async def automation_calls_a_script(home: HomeAssistant) -> str:
+async def automation_calls_a_script(case: Case) -> str:
     """The automation is what the user has to stop."""
-    await async_setup_component(home, "script", {"script": {"alarm": {"sequence": [ACTION]}}})
-    return await run_automation(home, loop({"action": "script.alarm"}))
+    await async_setup_component(case.home, "script", {"script": {"alarm": {"sequence": [ACTION]}}})
+    return await run_automation(case, loop({"action": "script.alarm"}))
 
 
-async def automation_notifies(home: HomeAssistant) -> str:
+async def automation_notifies(case: Case) -> str:
     target = {"entity_id": "notify.anna"}
     return await run_automation(
-        home, loop({"action": "notify.send_message", "target": target, "data": {"message": TEXT}})
+        case, loop({"action": "notify.send_message", "target": target, "data": {"message": TEXT}})
     )
 
 
@@ -387,45 +343,37 @@ async def automation_notifies(home: HomeAssistant) -> str:
     ],
 )
 async def test_what_floods_is_named_once(
-    home: HomeAssistant,
-    account: Entry,
-    service_account: Account,
-    caplog: Log,
-    flood: Callable[[HomeAssistant], Awaitable[str]],
+    case: Case, caplog: Log, flood: Callable[[Case], Awaitable[str]]
 ) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    source = await flood(home)
-    assert len(service_account.sent) == len(requests(service_account)) == 20
+    await case.add_contact("Anna", ANNA)
+    source = await flood(case)
+    assert len(case.sent) == len(case.requests()) == 20
     (warning,) = warnings(caplog)
     assert warning.startswith(source)
-    issue = flood_issue(home, account)
+    issue = flood_issue(case)
     assert issue
     assert issue.translation_key == "flood_by"
     assert (issue.translation_placeholders or {})["source"] == source
 
 
-async def test_an_unknown_caller_is_not_named_and_nothing_private_is_shown(
-    home: HomeAssistant, account: Entry, caplog: Log
-) -> None:
-    await set_limits(home, account, 1, 5)
+async def test_an_unknown_caller_is_not_named_and_nothing_private_is_shown(case: Case, caplog: Log) -> None:
+    await set_limits(case, 1, 5)
     caplog.clear()
-    await send(home)
-    err = await error_of(home)
-    issue = flood_issue(home, account)
+    await case.send()
+    err = await case.error_of()
+    issue = flood_issue(case)
     assert issue
     assert issue.translation_key == "flood"
     assert len(warnings(caplog)) == 1
-    assert_private(account, [*our_lines(caplog), str(issue)], err)
+    case.assert_private([*our_lines(caplog), str(issue)], err)
 
 
-async def test_a_loop_of_thousands_in_an_automation_costs_twenty(
-    home: HomeAssistant, account: Entry, service_account: Account, caplog: Log
-) -> None:
+async def test_a_loop_of_thousands_in_an_automation_costs_twenty(case: Case, caplog: Log) -> None:
     outcomes: list[str | None] = []
 
     async def send_once(context: Context) -> None:
         try:
-            await home.services.async_call(
+            await case.home.services.async_call(
                 "smsmobileapi", "send_message", ACTION["data"], blocking=True, context=context
             )
         except HomeAssistantError as err:
@@ -439,11 +387,11 @@ async def test_a_loop_of_thousands_in_an_automation_costs_twenty(
             await send_once(call.context)
         await asyncio.gather(*(send_once(call.context) for _ in range(1_000)))
 
-    home.services.async_register("test", "flood", send_thousands)
-    source = await run_automation(home, {"action": "test.flood"})
+    case.home.services.async_register("test", "flood", send_thousands)
+    source = await run_automation(case, {"action": "test.flood"})
     assert len(outcomes) == 2_000
-    assert outcomes.count(None) == len(service_account.sent) == len(requests(service_account)) == 20
+    assert outcomes.count(None) == len(case.sent) == len(case.requests()) == 20
     assert set(outcomes) == {None, "limit_minute"}
     (warning,) = warnings(caplog)
     assert warning.startswith(source)
-    assert flood_issue(home, account)
+    assert flood_issue(case)

@@ -3,187 +3,133 @@
 import asyncio
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 
-from simulator import Account, SentMessage, Simulator
+from simulator import SentMessage
 
-from ..conftest import add_contact
-from .sending import (
-    ANNA,
-    Clock,
-    Entry,
-    Events,
-    Gate,
-    Patch,
-    do_not_wait,
-    error_of,
-    other_message,
-    outcome,
-    pass_time,
-    reload,
-    report,
-    requests,
-    resend,
-    send,
-    sent_in_a_day,
-    set_options,
-    statuses,
-    until,
-)
+from .sending import ANNA, Case, Clock, Events, Patch, do_not_wait, statuses, until
 
 RESEND = ("/resend/", "/resendwa/")
 
 
-async def resend_error(home: HomeAssistant, message_id: str, **data: Any) -> str | None:
-    return (await error_of(home, "resend_message", message_id=message_id, **data)).translation_key
+async def resend_error(case: Case, message_id: str, **data: Any) -> str | None:
+    return (await case.error_of("resend_message", message_id=message_id, **data)).translation_key
 
 
-async def fail(home: HomeAssistant, freezer: Clock, service_account: Account, **data: Any) -> SentMessage:
+async def fail(case: Case, freezer: Clock, **data: Any) -> SentMessage:
     """Send a message that fails, and learn of it."""
-    service_account.delivery_error = "NO_SERVICE"
-    await send(home, **data)
-    await pass_time(home, freezer, seconds=5)
-    service_account.delivery_error = ""
-    return service_account.sent[-1]
+    case.service.delivery_error = "NO_SERVICE"
+    await case.send(**data)
+    await case.pass_time(freezer, seconds=5)
+    case.service.delivery_error = ""
+    return case.sent[-1]
 
 
 @pytest.mark.parametrize(("channel", "path"), [("sms", "/resend/"), ("whatsapp", "/resendwa/")])
 async def test_a_failed_message_is_sent_again_and_followed_again(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    service_account: Account,
-    events: Events,
-    channel: str,
-    path: str,
+    case: Case, freezer: Clock, events: Events, channel: str, path: str
 ) -> None:
     """Also after a restart."""
-    await add_contact(home, account, "Anna", ANNA, channel)
-    sent = await fail(home, freezer, service_account, recipients="Anna")
-    await reload(home, account)
-    assert await resend(home, sent.guid) == {
+    await case.add_contact("Anna", ANNA, channel)
+    sent = await fail(case, freezer, recipients="Anna")
+    await case.reload()
+    assert await case.resend(sent.guid) == {
         "recipient": ANNA,
         "contact": "Anna",
         "channel": channel,
         "message_id": sent.guid,
         "status": "accepted",
     }
-    assert len(requests(service_account, path)) == len(requests(service_account, *RESEND)) == 1
-    await pass_time(home, freezer, seconds=5)
+    assert len(case.requests(path)) == len(case.requests(*RESEND)) == 1
+    await case.pass_time(freezer, seconds=5)
     assert statuses(events) == [(channel, "failed"), (channel, "sent")]
     assert {event.data["contact"] for event in events} == {"Anna"}
 
 
 @pytest.mark.parametrize("by_webhook", [True, False])
 async def test_each_failure_under_the_same_id_is_reported(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    by_webhook: bool,
+    hooked: Case, freezer: Clock, events: Events, by_webhook: bool
 ) -> None:
-    sent = await fail(home, freezer, hooked)
-    hooked.delivery_error = "NO_SERVICE"
+    sent = await fail(hooked, freezer)
+    hooked.service.delivery_error = "NO_SERVICE"
     for _ in range(2):
-        await resend(home, sent.guid)
+        await hooked.resend(sent.guid)
         if by_webhook:
-            await report(simulator, hooked, sent, "failed", "NO_SERVICE")
-        await pass_time(home, freezer, seconds=5)
+            await hooked.report(sent, "failed", "NO_SERVICE")
+        await hooked.pass_time(freezer, seconds=5)
     assert statuses(events) == [("sms", "failed")] * 3
     assert (len(hooked.sent), sent.attempts) == (1, 3)
 
 
 async def test_a_report_that_comes_before_the_answer_is_reported_once(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    hooked: Account,
-    events: Events,
-    monkeypatch: Patch,
+    hooked: Case, freezer: Clock, events: Events, monkeypatch: Patch
 ) -> None:
-    sent = await fail(home, freezer, hooked)
-    gate = Gate(simulator, monkeypatch, "/resend/")
-    resending = asyncio.create_task(resend(home, sent.guid))
+    sent = await fail(hooked, freezer)
+    gate = hooked.gate(monkeypatch, "/resend/")
+    resending = asyncio.create_task(hooked.resend(sent.guid))
     await gate.is_reached()
-    await report(simulator, hooked, sent, "sent")
+    await hooked.report(sent, "sent")
     gate.open()
     assert (await resending)["status"] == "sent"
-    await pass_time(home, freezer, hours=1)
+    await hooked.pass_time(freezer, hours=1)
     assert statuses(events) == [("sms", "failed"), ("sms", "sent")]
 
 
-async def test_an_action_can_wait_for_it(
-    freezer: Clock, home: HomeAssistant, account: Entry, simulator: Simulator, hooked: Account
-) -> None:
-    sent = await fail(home, freezer, hooked)
-    waiting = asyncio.create_task(error_of(home, "resend_message", message_id=sent.guid, wait_for_report=60))
-    await until(lambda: account.runtime_data.reports.pending)
-    await report(simulator, hooked, sent, "failed", "NO_SERVICE")
+async def test_an_action_can_wait_for_it(hooked: Case, freezer: Clock) -> None:
+    sent = await fail(hooked, freezer)
+    waiting = asyncio.create_task(hooked.error_of("resend_message", message_id=sent.guid, wait_for_report=60))
+    await until(lambda: hooked.pending)
+    await hooked.report(sent, "failed", "NO_SERVICE")
     assert (await waiting).translation_key == "report_failed"
 
 
-@pytest.mark.usefixtures("account")
 async def test_a_message_from_elsewhere_can_be_sent_again_and_one_that_is_unknown_is_refused(
-    freezer: Clock, home: HomeAssistant, service_account: Account, events: Events
+    case: Case, freezer: Clock, events: Events
 ) -> None:
     for data, path in (
         ({}, "/resend/"),
         ({"channel": "sms"}, "/resend/"),
         ({"channel": "whatsapp"}, "/resendwa/"),
     ):
-        service_account.requests.clear()
-        assert await resend_error(home, "0123456789ab", **data) == "refused"
-        assert len(requests(service_account, path)) == len(requests(service_account, *RESEND)) == 1
-    other_message(service_account, "from the dashboard", error="NO_SERVICE")
-    assert (await resend(home, "other"))["message_id"] == "other"
-    await pass_time(home, freezer, seconds=5)
+        case.service.requests.clear()
+        assert await resend_error(case, "0123456789ab", **data) == "refused"
+        assert len(case.requests(path)) == len(case.requests(*RESEND)) == 1
+    case.other_message("from the dashboard", error="NO_SERVICE")
+    assert (await case.resend("other"))["message_id"] == "other"
+    await case.pass_time(freezer, seconds=5)
     assert statuses(events) == [("sms", "sent")]
 
 
-@pytest.mark.usefixtures("account")
-async def test_a_message_that_has_not_failed_is_not_sent_again(
-    freezer: Clock, home: HomeAssistant, service_account: Account
-) -> None:
-    await send(home)
+async def test_a_message_that_has_not_failed_is_not_sent_again(case: Case, freezer: Clock) -> None:
+    await case.send()
     for _ in range(2):
-        err = await error_of(home, "resend_message", message_id=service_account.sent[0].guid)
+        err = await case.error_of("resend_message", message_id=case.sent[0].guid)
         assert isinstance(err, ServiceValidationError)
-        await pass_time(home, freezer, seconds=5)
-    assert requests(service_account, *RESEND) == []
+        await case.pass_time(freezer, seconds=5)
+    assert case.requests(*RESEND) == []
 
 
-async def test_twice_at_once_is_once_and_each_counts(
-    freezer: Clock, home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
-    sent = await fail(home, freezer, service_account)
-    results = await asyncio.gather(*(resend(home, sent.guid) for _ in range(3)), return_exceptions=True)
+async def test_twice_at_once_is_once_and_each_counts(case: Case, freezer: Clock) -> None:
+    sent = await fail(case, freezer)
+    results = await asyncio.gather(*(case.resend(sent.guid) for _ in range(3)), return_exceptions=True)
     assert sum(isinstance(result, dict) for result in results) == 1
-    assert (sent.attempts, sent_in_a_day(account)) == (2, 2)
-    await set_options(home, account, messages_per_minute=2)
-    await pass_time(home, freezer, seconds=61)
-    sent = await fail(home, freezer, service_account)
-    await resend(home, sent.guid)
-    assert await outcome(home) == "limit_minute"
-    await pass_time(home, freezer, seconds=61)
-    sent = await fail(home, freezer, service_account)
-    await send(home)
-    service_account.requests.clear()
-    assert await resend_error(home, sent.guid) == "limit_minute"
-    assert requests(service_account, *RESEND) == []
+    assert (sent.attempts, case.sent_in_a_day) == (2, 2)
+    await case.set_options(messages_per_minute=2)
+    await case.pass_time(freezer, seconds=61)
+    sent = await fail(case, freezer)
+    await case.resend(sent.guid)
+    assert await case.outcome() == "limit_minute"
+    await case.pass_time(freezer, seconds=61)
+    sent = await fail(case, freezer)
+    await case.send()
+    case.service.requests.clear()
+    assert await resend_error(case, sent.guid) == "limit_minute"
+    assert case.requests(*RESEND) == []
 
 
 async def test_a_request_that_was_not_accepted_is_repeated_and_one_that_may_have_been_is_not(
-    freezer: Clock,
-    home: HomeAssistant,
-    account: Entry,
-    simulator: Simulator,
-    service_account: Account,
-    monkeypatch: Patch,
+    case: Case, freezer: Clock, monkeypatch: Patch
 ) -> None:
     do_not_wait(monkeypatch)
     table: list[tuple[str, dict[str, Any], int]] = [
@@ -194,22 +140,22 @@ async def test_a_request_that_was_not_accepted_is_repeated_and_one_that_may_have
         ("nonsense", {"taken": True}, 2),
     ]
     for kind, options, attempts in table:
-        simulator.reset()
-        sent = await fail(home, freezer, service_account)
-        before = sent_in_a_day(account)
-        simulator.fault("/resend/", kind, **options)
-        assert await resend_error(home, sent.guid) == "may_have_been_sent", kind
-        assert len(requests(service_account, *RESEND)) == 1, kind
-        assert (sent.attempts, sent_in_a_day(account)) == (attempts, before + 1), kind
-    simulator.reset()
-    sent = await fail(home, freezer, service_account)
-    simulator.fault("/resend/", "status", status=503, count=2)
-    await resend(home, sent.guid)
-    assert (len(requests(service_account, *RESEND)), sent.attempts) == (3, 2)
+        case.simulator.reset()
+        sent = await fail(case, freezer)
+        before = case.sent_in_a_day
+        case.fault("/resend/", kind, **options)
+        assert await resend_error(case, sent.guid) == "may_have_been_sent", kind
+        assert len(case.requests(*RESEND)) == 1, kind
+        assert (sent.attempts, case.sent_in_a_day) == (attempts, before + 1), kind
+    case.simulator.reset()
+    sent = await fail(case, freezer)
+    case.fault("/resend/", "status", status=503, count=2)
+    await case.resend(sent.guid)
+    assert (len(case.requests(*RESEND)), sent.attempts) == (3, 2)
     # One that was refused can be sent again later.
-    sent = await fail(home, freezer, service_account)
-    service_account.phones[0].online = False
-    assert await resend_error(home, sent.guid) == "phone_offline"
-    service_account.phones[0].online = True
-    await resend(home, sent.guid)
+    sent = await fail(case, freezer)
+    case.service.phones[0].online = False
+    assert await resend_error(case, sent.guid) == "phone_offline"
+    case.service.phones[0].online = True
+    await case.resend(sent.guid)
     assert sent.attempts == 2

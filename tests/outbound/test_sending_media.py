@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 from homeassistant.components.camera import Camera
-from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import setup_test_component_platform
@@ -15,30 +14,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.smsmobileapi.outbound.media import MAX_BYTES
-from simulator import Account, Simulator
 
-from ..conftest import EXTERNAL_URL, add_contact
-from .sending import (
-    ANNA,
-    BELA,
-    LOG,
-    NOON,
-    REFUSED,
-    SEND,
-    SIX,
-    TEXT,
-    Clock,
-    Entry,
-    channels,
-    error_of,
-    outcome,
-    refuse_whatsapp,
-    requests,
-    send,
-    sent_in_a_day,
-    set_options,
-    set_whatsapp,
-)
+from ..conftest import EXTERNAL_URL
+from .sending import ANNA, BELA, LOG, NOON, REFUSED, SEND, SIX, TEXT, Case, Clock
 
 PICTURE = b"\xff\xd8\xff\xe0 a picture"
 ITEM = "media-source://media_source/local/cat.jpg"
@@ -68,18 +46,18 @@ class FrontDoor(Camera):
 
 
 @pytest.fixture
-async def camera(home: HomeAssistant, tmp_path: Path) -> FrontDoor:
+async def camera(case: Case, tmp_path: Path) -> FrontDoor:
     """camera.front_door, in a home that also has a folder of media."""
     (tmp_path / "cat.jpg").write_bytes(PICTURE)
-    home.config.media_dirs = {"local": str(tmp_path)}
-    assert await async_setup_component(home, "http", {})
+    case.home.config.media_dirs = {"local": str(tmp_path)}
+    assert await async_setup_component(case.home, "http", {})
     # Home Assistant lets views be added while its web server runs; that of the tests does not.
-    home.http.app._router.freeze = lambda: None  # type: ignore[method-assign]
-    assert await async_setup_component(home, "media_source", {})
+    case.home.http.app._router.freeze = lambda: None  # type: ignore[method-assign]
+    assert await async_setup_component(case.home, "media_source", {})
     entity = FrontDoor()
-    setup_test_component_platform(home, "camera", [entity])
-    assert await async_setup_component(home, "camera", {"camera": {"platform": "test"}})
-    await home.async_block_till_done()
+    setup_test_component_platform(case.home, "camera", [entity])
+    assert await async_setup_component(case.home, "camera", {"camera": {"platform": "test"}})
+    await case.home.async_block_till_done()
     return entity
 
 
@@ -90,8 +68,8 @@ async def internet(camera: FrontDoor, hass_client_no_auth: ClientSessionGenerato
     return client
 
 
-def links(service_account: Account) -> list[str]:
-    return [fields["url_media"] for fields in requests(service_account) if "url_media" in fields]
+def links(case: Case) -> list[str]:
+    return [fields["url_media"] for fields in case.requests() if "url_media" in fields]
 
 
 async def fetch(internet: Client, link: str) -> bytes | int:
@@ -101,37 +79,34 @@ async def fetch(internet: Client, link: str) -> bytes | int:
         return await response.read() if response.status == HTTPStatus.OK else response.status
 
 
-@pytest.mark.usefixtures("account")
-async def test_an_address_on_the_internet_is_passed_on(home: HomeAssistant, service_account: Account) -> None:
+async def test_an_address_on_the_internet_is_passed_on(case: Case) -> None:
     for media in ({"media_url": URL}, {"media": URL}, {"media": {"media_content_id": URL}}):
-        (row,) = await send(home, channel="whatsapp", **media)
-        assert links(service_account)[-1] == URL
-        assert service_account.sent[-1].fields["message"] == TEXT
+        (row,) = await case.send(channel="whatsapp", **media)
+        assert links(case)[-1] == URL
+        assert case.sent[-1].fields["message"] == TEXT
         assert (row["parts"], row["alphabet"]) == (1, None)
 
 
-@pytest.mark.usefixtures("account")
 async def test_each_recipient_has_a_link_to_what_home_assistant_has(
-    home: HomeAssistant, internet: Client, camera: FrontDoor, service_account: Account
+    internet: Client, camera: FrontDoor, case: Case
 ) -> None:
     for media in SERVED:
-        service_account.sent.clear()
-        service_account.requests.clear()
+        case.sent.clear()
+        case.service.requests.clear()
         camera.taken = 0
-        await send(home, [ANNA, BELA], channel="both", **media)
-        assert sorted(channels(service_account)) == ["sms", "sms", "whatsapp", "whatsapp"]
-        assert {form["sendsms"] for form in requests(service_account) if "url_media" in form} == {"0"}
-        assert len({*links(service_account)}) == 2
-        assert [await fetch(internet, link) for link in links(service_account)] == [PICTURE, PICTURE]
+        await case.send([ANNA, BELA], channel="both", **media)
+        assert sorted(case.channels) == ["sms", "sms", "whatsapp", "whatsapp"]
+        assert {form["sendsms"] for form in case.requests() if "url_media" in form} == {"0"}
+        assert len({*links(case)}) == 2
+        assert [await fetch(internet, link) for link in links(case)] == [PICTURE, PICTURE]
         # One picture is taken for all.
         assert camera.taken == ("camera.front_door" in media.values())
-    await asyncio.gather(*(send(home, number, **CAMERA) for number in (ANNA, BELA, ANNA)))
-    assert len({*links(service_account)}) == 5
+    await asyncio.gather(*(case.send(number, **CAMERA) for number in (ANNA, BELA, ANNA)))
+    assert len({*links(case)}) == 5
 
 
-@pytest.mark.usefixtures("account")
 async def test_a_link_ends_where_the_message_was_refused_and_not_where_it_may_have_been_accepted(
-    home: HomeAssistant, internet: Client, simulator: Simulator, service_account: Account
+    internet: Client, case: Case
 ) -> None:
     table: list[tuple[str, dict[str, Any], str | None]] = [
         ("status", {"status": 400}, "refused"),
@@ -144,54 +119,45 @@ async def test_a_link_ends_where_the_message_was_refused_and_not_where_it_may_ha
         ("drop_after", {}, None),
     ]
     for kind, options, key in table:
-        simulator.reset()
-        simulator.fault(SEND, kind, **options)
+        case.simulator.reset()
+        case.fault(SEND, kind, **options)
         if key:
-            simulator.fault(LOG, "status", status=500)
-        assert await outcome(home, **CAMERA) == key, kind
+            case.fault(LOG, "status", status=500)
+        assert await case.outcome(**CAMERA) == key, kind
         is_ended = kind != "drop_after"
         expected = {HTTPStatus.NOT_FOUND if is_ended else PICTURE}
-        assert {await fetch(internet, link) for link in links(service_account)} == expected, kind
+        assert {await fetch(internet, link) for link in links(case)} == expected, kind
     # Where WhatsApp refuses, the SMS goes without.
-    simulator.reset()
-    refuse_whatsapp(service_account)
-    (row,) = await send(home, channel="whatsapp_else_sms", camera="camera.front_door")
-    assert (row["channel"], "url_media" in service_account.sent[0].fields) == ("sms", False)
-    (link,) = links(service_account)
+    case.simulator.reset()
+    case.refuse_whatsapp()
+    (row,) = await case.send(channel="whatsapp_else_sms", camera="camera.front_door")
+    assert (row["channel"], "url_media" in case.sent[0].fields) == ("sms", False)
+    (link,) = links(case)
     assert await fetch(internet, link) == HTTPStatus.NOT_FOUND
 
 
-@pytest.mark.usefixtures("account", "camera")
-async def test_a_recipient_without_whatsapp_gets_the_sms_and_no_link_is_made(
-    home: HomeAssistant, service_account: Account
-) -> None:
-    set_whatsapp(service_account, BELA)
-    rows = await send(home, [ANNA, BELA], channel="whatsapp_else_sms", camera="camera.front_door")
+@pytest.mark.usefixtures("camera")
+async def test_a_recipient_without_whatsapp_gets_the_sms_and_no_link_is_made(case: Case) -> None:
+    case.set_whatsapp(BELA)
+    rows = await case.send([ANNA, BELA], channel="whatsapp_else_sms", camera="camera.front_door")
     assert [row["channel"] for row in rows] == ["sms", "whatsapp"]
-    assert len(links(service_account)) == 1
+    assert len(links(case)) == 1
 
 
 @pytest.mark.usefixtures("camera")
-async def test_those_who_would_get_an_sms_are_named_before_anything_is_sent(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    await add_contact(home, account, "Béla", BELA, "whatsapp")
+async def test_those_who_would_get_an_sms_are_named_before_anything_is_sent(case: Case) -> None:
+    await case.add_contact("Anna", ANNA)
+    await case.add_contact("Béla", BELA, "whatsapp")
     for media in [*SERVED, {"media_url": URL}]:
         for channel, names in (({"channel": "sms"}, "Béla, Anna, +36…33"), ({}, "Anna, +36…33")):
-            err = await error_of(home, recipients=["Béla", "Anna", "+36701112233"], **media, **channel)
+            err = await case.error_of(recipients=["Béla", "Anna", "+36701112233"], **media, **channel)
             assert err.translation_key == "media_needs_whatsapp"
             assert err.translation_placeholders == {"recipients": names}
-    assert requests(service_account) == []
+    assert case.requests() == []
 
 
 async def test_a_picture_that_can_not_be_sent_stops_the_message(
-    freezer: Clock,
-    home: HomeAssistant,
-    camera: FrontDoor,
-    tmp_path: Path,
-    account: Entry,
-    service_account: Account,
+    camera: FrontDoor, case: Case, freezer: Clock, tmp_path: Path
 ) -> None:
     with (tmp_path / "large.jpg").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
@@ -206,10 +172,10 @@ async def test_a_picture_that_can_not_be_sent_stops_the_message(
         ({"media": large}, "media_too_large", {"limit": str(MAX_BYTES // 1024 // 1024)}),
     ]
     for media, key, placeholders in table:
-        err = await error_of(home, channel="whatsapp", **media)
+        err = await case.error_of(channel="whatsapp", **media)
         assert (err.translation_key, err.translation_placeholders) == (key, placeholders)
     camera.picture = None
-    assert await outcome(home, **CAMERA) == "media_missing"
+    assert await case.outcome(**CAMERA) == "media_missing"
     camera.picture = PICTURE
     invalid: list[dict[str, Any]] = [
         {"camera": "camera.front_door", "media_url": URL},
@@ -221,28 +187,26 @@ async def test_a_picture_that_can_not_be_sent_stops_the_message(
     ]
     for media in invalid:
         with pytest.raises(vol.Invalid):
-            await send(home, channel="whatsapp", **media)
+            await case.send(channel="whatsapp", **media)
     # A link would have ended by then.
     freezer.move_to(NOON)
     for media in SERVED:
-        assert await outcome(home, channel="whatsapp", send_at=SIX, **media) == "media_scheduled"
-    assert requests(service_account) == []
-    assert sent_in_a_day(account) == 0
+        assert await case.outcome(channel="whatsapp", send_at=SIX, **media) == "media_scheduled"
+    assert case.requests() == []
+    assert case.sent_in_a_day == 0
 
 
 @pytest.mark.usefixtures("camera")
-async def test_without_an_address_from_outside_or_beyond_the_limit_nothing_is_served(
-    home: HomeAssistant, account: Entry, service_account: Account
-) -> None:
+async def test_without_an_address_from_outside_or_beyond_the_limit_nothing_is_served(case: Case) -> None:
     for address in (None, "http://home.example.net", "https://192.168.1.2", "https://ha.local"):
-        await home.config.async_update(external_url=address)
+        await case.home.config.async_update(external_url=address)
         for channel in ("whatsapp", "both", "whatsapp_else_sms"):
-            assert await outcome(home, channel=channel, camera="camera.front_door") == "media_no_address"
-    assert requests(service_account) == []
+            assert await case.outcome(channel=channel, camera="camera.front_door") == "media_no_address"
+    assert case.requests() == []
     # What is on the internet needs none.
-    await send(home, channel="whatsapp", media_url=URL)
-    assert links(service_account) == [URL]
-    await home.config.async_update(external_url=EXTERNAL_URL)
-    await set_options(home, account, messages_per_minute=1)
-    assert await outcome(home, **CAMERA) == "limit_minute"
-    assert links(service_account) == [URL]
+    await case.send(channel="whatsapp", media_url=URL)
+    assert links(case) == [URL]
+    await case.home.config.async_update(external_url=EXTERNAL_URL)
+    await case.set_options(messages_per_minute=1)
+    assert await case.outcome(**CAMERA) == "limit_minute"
+    assert links(case) == [URL]

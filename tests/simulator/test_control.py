@@ -22,11 +22,7 @@ async def test_the_overview_lists_every_call(api: Api) -> None:
 async def test_accounts(api: Api, sim: Simulator) -> None:
     created = await api.control("POST", "accounts", key="bela", state="limited", time_zone="Europe/Budapest")
     bela = sim.accounts["bela"]
-    assert (created.status, created.json["state"], created.json["time_zone"]) == (
-        200,
-        "limited",
-        "Europe/Budapest",
-    )
+    assert (created.json["state"], created.json["time_zone"]) == ("limited", "Europe/Budapest")
     assert created.json["webhook_secret"] == bela.webhook_secret
     bela.receive(NUMBER, "hi")
     changed = await api.control("POST", "accounts", key="bela", state="good", whatsapp_numbers=["361", "360"])
@@ -45,21 +41,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("accounts", {"key": KEY, "colour": "red"}, "unknown: colour"),
     ("accounts", {"key": KEY, "retry_after": 1, "state": "gone"}, "state must be one of good"),
     ("accounts", {"key": KEY, "time_zone": "Middle/Earth"}, "no time zone"),
-    ("accounts", {"key": KEY, "time_zone": "../etc/passwd"}, ""),
     ("accounts", {"key": KEY, "retry_after": True}, "retry_after must be an integer"),
     ("accounts", {"key": KEY, "trial": 1}, "trial must be true or false"),
     ("receive", {"key": "x", "number": "1", "message": "x"}, "no account has the key 'x'"),
     ("receive", {"key": KEY, "number": "1"}, "missing: message"),
     ("receive", {"key": KEY, "number": "1", "message": "x", "version": "v3"}, "version"),
-    ("receive", {"key": KEY, "number": "1", "message": "x", "channel": "fax"}, "channel"),
     ("receive", {"key": KEY, "number": "1", "message": "x", "deliver": True}, "no webhook_url"),
     ("sent", {"key": KEY, "guid": "x"}, "no sent message"),
     ("faults", {"endpoint": "/sendsms", "kind": "cut"}, "no endpoint"),
     ("faults", {"endpoint": "*", "kind": "explode"}, "kind must be one of"),
     ("faults", {"endpoint": "*", "kind": "cut", "count": 1.5}, "count must be an integer"),
-    ("calls", {"key": KEY, "direction": "up", "number": "1"}, "direction"),
     ("events", {"key": KEY, "type": "x", "data": []}, "data must be an object"),
-    ("events", {"key": KEY, "type": "x", "data": {}}, "no webhook_url"),
     ("phones", {"key": KEY, "sid": "x", "battery": "full"}, "battery must be an integer"),
 ]
 
@@ -74,11 +66,10 @@ async def test_wrong_arguments(api: Api, account: Account) -> None:
 
 async def test_arguments_that_are_no_object(api: Api) -> None:
     for body in ("{", "[]", '"x"', "null"):
-        async with api.session.post("/_control/reset", data=body) as response:
-            assert response.status == 400 and "error" in await response.json()
+        answer = await api.request("POST", "/_control/reset", data=body)
+        assert answer.status == 400 and "error" in answer.json
     assert (await api.control("DELETE", "phones", key=KEY)).json == {"error": "missing: sid"}
-    async with api.session.post("/_control/reset") as response:
-        assert response.status == 200
+    assert (await api.request("POST", "/_control/reset")).status == 200
 
 
 async def test_receive(api: Api, account: Account, receiver: Receiver) -> None:
@@ -103,39 +94,30 @@ async def test_receive(api: Api, account: Account, receiver: Receiver) -> None:
 
 async def test_sent(api: Api, account: Account, receiver: Receiver) -> None:
     guid = (await api.send(extra="x")).json["result"]["id"]
-    (sent,) = (await api.control("GET", "sent", key=KEY)).json
+    due = int(account.sent[0].at) + 3600
+    await api.send(schedule_timestamp=str(due))
+    sent, scheduled = (await api.control("GET", "sent", key=KEY)).json
     assert sent["fields"] == {"apikey": KEY, "recipients": NUMBER, "message": "hello", "extra": "x"}
     assert (sent["guid"], sent["channel"], sent["status"]) == (guid, "sms", "sent")
     assert sent["scheduled"] is None and sent["due"] == sent["at"]
-    due = int(sent["at"]) + 3600
-    await api.send(schedule_timestamp=str(due))
-    scheduled = (await api.control("GET", "sent", key=KEY)).json[1]
     assert (scheduled["scheduled"], scheduled["due"], scheduled["status"]) == (due, due, "accepted")
-    account.sent.pop()
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error="NO_SERVICE", deliver=True)
     assert (answer.json["status"], answer.json["delivered_status"]) == ("failed", 200)
-    event = receiver.events[0]
-    assert event["type"] == "sms.failed" and event["data"]["error"] == "NO_SERVICE"
-    (row,) = (await api.get("/log/sent/sms/")).json["result"]["sms"]
-    assert row["send_from_mobile_erreur"] == "NO_SERVICE"
+    assert (receiver.events[0]["type"], receiver.events[0]["data"]["error"]) == ("sms.failed", "NO_SERVICE")
     answer = await api.control("POST", "sent", key=KEY, guid=guid, error_api="refused")
     assert (answer.json["error"], answer.json["error_api"]) == ("NO_SERVICE", "refused")
     await api.control("POST", "sent", key=KEY, guid=guid, error="", error_api="", deliver=True)
     assert receiver.events[1]["type"] == "sms.sent"
 
 
-async def test_requests(api: Api, sim: Simulator, account: Account) -> None:
+async def test_requests_and_faults(api: Api, sim: Simulator, account: Account) -> None:
     sim.add_account("bela")
     await api.get("/getsms/")
     await api.ask("GET", "/getsms/", apikey="bela", x="1")
     assert len((await api.control("GET", "requests")).json) == 2
-    assert (await api.control("GET", "requests", key="bela")).json == [
-        {"method": "GET", "path": "/getsms/", "fields": {"apikey": "bela", "x": "1"}}
-    ]
+    (request,) = (await api.control("GET", "requests", key="bela")).json
+    assert request == {"method": "GET", "path": "/getsms/", "fields": {"apikey": "bela", "x": "1"}}
     assert (await api.control("GET", "requests", key="x")).status == 400
-
-
-async def test_faults(api: Api, sim: Simulator, account: Account) -> None:
     fault = await api.control("POST", "faults", endpoint="/getsms/", kind="status", status=500, count=2)
     assert fault.json["count"] == 2
     assert (await api.get("/getsms/")).status == 500
@@ -152,36 +134,27 @@ async def test_phones(api: Api, account: Account) -> None:
     await api.control("POST", "phones", key=KEY, sid="phone-1", online=False)
     assert not account.phones[0].online and account.phones[0].battery == 80
     added = await api.control("POST", "phones", key=KEY, sid="second", label="Tablet", battery=5, last_seen=1)
-    assert added.json == {
-        "sid": "second",
-        "label": "Tablet",
-        "battery": 5,
-        "version": "9.1.0",
-        "online": True,
-        "last_seen": 1,
-    }
+    second = {"sid": "second", "label": "Tablet", "battery": 5, "version": "9.1.0", "online": True}
+    assert added.json == {**second, "last_seen": 1}
     changed = await api.control("POST", "phones", key=KEY, sid="second", battery=None)
     assert changed.json["battery"] is None
-    assert (await api.control("DELETE", "phones", key=KEY, sid="phone-1")).status == 200
+    for status in (200, 400):
+        assert (await api.control("DELETE", "phones", key=KEY, sid="phone-1")).status == status
     assert [phone.sid for phone in account.phones] == ["second"]
-    assert (await api.control("DELETE", "phones", key=KEY, sid="phone-1")).status == 400
 
 
 async def test_calls_and_events(api: Api, account: Account, receiver: Receiver) -> None:
-    answer = await api.control(
-        "POST", "calls", key=KEY, direction="incoming", number=NUMBER, duration=9, deliver=True
-    )
+    call: dict[str, Any] = {"key": KEY, "direction": "incoming", "number": NUMBER, "duration": 9}
+    answer = await api.control("POST", "calls", **call, deliver=True)
     assert answer.json == {"guid": account.calls[0].guid, "delivered_status": 200}
     event = receiver.events[0]
     assert event["type"] == "call.incoming" and event["data"]["duration_seconds"] == 9
-    answer = await api.control("POST", "calls", key=KEY, direction="missed", number=NUMBER)
-    assert answer.json["delivered_status"] is None
-    answer = await api.control(
-        "POST", "events", key=KEY, type="email.sent", data={"a": 1}, event_id="e", timestamp=9
-    )
+    assert (await api.control("POST", "calls", **call)).json["delivered_status"] is None
+    event = {"key": KEY, "type": "email.sent"}
+    answer = await api.control("POST", "events", **event, data={"a": 1}, event_id="e", timestamp=9)
     assert answer.json == {"event_id": "e", "delivered_status": 200}
     assert receiver.headers[1]["X-SMSMobileAPI-Timestamp"] == "9"
-    answer = await api.control("POST", "events", key=KEY, type="email.sent", data={}, secret=None)
+    answer = await api.control("POST", "events", **event, data={}, secret=None)
     assert receiver.events[2]["id"] == answer.json["event_id"]
     assert "X-SMSMobileAPI-Signature" not in receiver.headers[2]
 
@@ -204,16 +177,12 @@ async def test_redelivery_and_pause(api: Api, account: Account, receiver: Receiv
 
 
 async def test_reset(api: Api, sim: Simulator, account: Account) -> None:
-    account.state = "limited"
     account.receive(NUMBER, "hi")
     account.add_call("missed", NUMBER)
     account.whatsapp_active = True
     await api.send()
-    account.state = "good"
-    await api.send()
     sim.fault("*", "status")
     assert (await api.control("POST", "reset")).json == {}
     assert not (sim.requests or sim.faults.waiting or account.sent or account.received or account.calls)
-    assert not account.whatsapp_active
-    assert sim.accounts == {KEY: account}
+    assert not account.whatsapp_active and sim.accounts == {KEY: account}
     assert (await api.get("/getsms/")).json["result"]["sms"] == []

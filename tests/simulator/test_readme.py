@@ -1,5 +1,6 @@
 """The examples in the README work, and its tables are complete."""
 
+import argparse
 from pathlib import Path
 import re
 import shlex
@@ -26,24 +27,18 @@ async def curl(command: str, addresses: dict[str, str]) -> int:
     """Send the request of this curl command to other addresses and return the status."""
     for address, name in ADDRESSES:
         command = command.replace(address, addresses[name])
-    words = iter(shlex.split(command)[1:])
-    method, url, parts = "GET", "", []
-    for word in words:
-        match word:
-            case "-X":
-                method = next(words)
-            case "-d":
-                parts.append(next(words))
-            case "--data-urlencode":
-                parts.append(next(words).replace("+", "%2B"))
-            case _:
-                url = word
-    if parts:
-        method = "POST"
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("-X", default="")
+    parser.add_argument("-d", action="append", default=[])
+    parser.add_argument("--data-urlencode", action="append", default=[])
+    words = parser.parse_args(shlex.split(command)[1:])
+    parts = [*words.d, *(part.replace("+", "%2B") for part in words.data_urlencode)]
+    method = words.X or ("POST" if parts else "GET")
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if parts else {}
     async with (
         ClientSession() as session,
-        session.request(method, url, data="&".join(parts) or None, headers=headers) as response,
+        session.request(method, words.url, data="&".join(parts) or None, headers=headers) as response,
     ):
         return response.status
 

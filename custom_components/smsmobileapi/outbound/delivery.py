@@ -1,7 +1,6 @@
 """Delivery: give a message to the service exactly once, as far as its answers allow."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,7 +37,6 @@ LOOK_UPS: Final = (0.5, 2.0, 1.0)
 CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
 QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
-IDS_REMEMBERED: Final = 5_000
 
 
 class Delivery:
@@ -55,11 +53,13 @@ class Delivery:
         normalise: Callable[[str], str],
         is_known: Callable[[str], bool],
     ) -> None:
-        """`normalise` is applied to numbers in the log; `is_known` returns whether an id is that of a message sent before."""
+        """`normalise` is applied to numbers in the log; `is_known` returns whether an id is that of a message sent before.
+
+        A message has to be known before its sender waits for anything: the next one with its text may be looked for then.
+        """
         self._client = client
         self._normalise = normalise
         self._is_known = is_known
-        self._sent_ids: deque[str] = deque(maxlen=IDS_REMEMBERED)
         # Equal texts to one number are sent one after the other: in the log, one could be taken for the other.
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -89,7 +89,6 @@ class Delivery:
                     unknown, unknown_left, retry = err, unknown_left - 1, _Retry()
                 except SmsMobileApiError as err:
                     await retry.wait(err)
-            self._sent_ids.append(message_id)
             return message_id
 
     async def resend(self, message_id: str, channel: Channel) -> str:
@@ -120,7 +119,6 @@ class Delivery:
                     self._normalise(entry.recipient) in {request.recipient, digits}
                     and _without_blanks(entry.text) == _without_blanks(request.text)
                     and _may_be_sent_between(entry, since, now, request.send_at)
-                    and entry.message_id not in self._sent_ids
                     and not self._is_known(entry.message_id)
                 ):
                     return entry.message_id

@@ -47,12 +47,10 @@ class MediaLinks:
 
     @callback
     def make(self, media: Media) -> str:
-        """Return a new link to the media; the URL itself where the media is on the internet.
+        """Return a new link to the media.
 
         Where all links hold more than MAX_HELD_BYTES, the oldest end.
         """
-        if media.url:
-            return media.url
         path = f"{_PATH}/{secrets.token_urlsafe(32)}/{media.name}"
         self._media[path] = media
         expire = HassJob(partial(self._expire, path), "End a media link", cancel_on_shutdown=True)

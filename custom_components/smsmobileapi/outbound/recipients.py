@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
@@ -104,10 +104,13 @@ class RecipientResolver:
 
         Raises ServiceValidationError.
         """
-        contact = self._contacts.by_name(recipient) if isinstance(recipient, str) else None
+        contact: Contact | None
+        value: str | int
         if isinstance(recipient, Contact):
-            contact = recipient
-        value = contact.number if contact else cast(str | int, recipient)
+            contact, value = recipient, recipient.number
+        else:
+            contact = self._contacts.by_name(recipient) if isinstance(recipient, str) else None
+            value = contact.number if contact else recipient
         route = route or (contact.route if contact else Route.SMS)
         channel = Channel.WHATSAPP if route in (Route.WHATSAPP, Route.BOTH) else Channel.SMS
         try:
