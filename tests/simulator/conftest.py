@@ -88,10 +88,14 @@ class Receiver:
     def events(self) -> list[Any]:
         return [json.loads(body) for body in self.bodies]
 
+    async def handle(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        self.headers.append(dict(request.headers))
+        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
 
-@dataclass(slots=True)
+
 class Clock:
-    now: float = 1_800_000_000.0
+    now = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -131,15 +135,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 async def receiver(account: Account) -> AsyncGenerator[Receiver]:
-    received = Receiver()
-
-    async def handle(request: web.Request) -> web.Response:
-        received.bodies.append(await request.read())
-        received.headers.append(dict(request.headers))
-        return web.Response(status=received.status, headers={"Location": "/elsewhere"})
-
-    app = web.Application()
-    app.router.add_post("/hook", handle)
+    received, app = Receiver(), web.Application()
+    app.router.add_post("/hook", received.handle)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from simulator import Account, Simulator
 from simulator.service import ENDPOINTS
 
@@ -80,26 +78,6 @@ async def test_requests_per_minute(api: Api, account: Account, clock: Clock) -> 
     assert [(await api.get("/getsms/")).status for _ in range(2)] == [200, 429]
 
 
-async def test_requests_are_recorded_unchanged(api: Api, sim: Simulator, account: Account) -> None:
-    await api.send(extra="é ü")
-    await api.ask("GET", "/getsms/", apikey="another", after_timestamp_unix="5")
-    await api.ask("GET", "/nowhere/")
-    recorded = [("POST", "/sendsms/"), ("GET", "/getsms/"), ("GET", "/nowhere/")]
-    assert [request[:2] for request in sim.requests] == recorded
-    assert sim.requests[1].fields == {"apikey": "another", "after_timestamp_unix": "5"}
-    assert account.requests == [sim.requests[0]]
-    assert account.sent[0].fields["extra"] == "é ü" and account.sent[0].fields["apikey"] == KEY
-
-
-def test_a_wrong_setting_raises(sim: Simulator, account: Account) -> None:
-    with pytest.raises(ValueError, match="state must be one of good"):
-        account.state = "gone"  # type: ignore[assignment] # the point
-    with pytest.raises(ValueError, match="time_format"):
-        sim.add_account("x", time_format="roman")
-    with pytest.raises(TypeError):
-        sim.add_account("x", colour="red")
-
-
 class TestOAuth:
     async def test_a_token_is_as_good_as_a_key(self, api: Api, account: Account) -> None:
         bearer = await api.bearer()
@@ -142,11 +120,11 @@ class TestOAuth:
         for header in ("Bearer nobody", "Bearer ", "Basic YTpi", ""):
             answer = await api.ask("GET", "/getsms/", {"Authorization": header}, apikey=KEY)
             assert answer.status == 401, header
-        for wrong in ({"client_secret": "open"}, {"client_id": "bela"}):
-            assert (await api.token(**wrong)).error == (401, "invalid_client")
-        assert (await api.token(grant_type="password")).status == 400
-        assert (await api.ask("GET", "/oauth2/token")).status == 405
-        answer = await api.ask("POST", "/oauth2/token", grant_type="client_credentials", client_id="anna")
-        assert answer.error == (400, "missing_client_secret")
         sim.add_account("without credentials")
-        assert (await api.token(client_id="", client_secret="")).status == 401
+        for wrong in (
+            {"client_secret": "open"},
+            {"client_id": "bela"},
+            {"client_id": "", "client_secret": ""},
+        ):
+            assert (await api.token(**wrong)).error[0] == 401, wrong
+        assert (await api.token(grant_type="password")).status == 400
