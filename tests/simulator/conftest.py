@@ -49,8 +49,8 @@ class Api:
         self, method: str, path: str, headers: dict[str, str] | None = None, /, **fields: str
     ) -> Answer:
         """Request with exactly these fields."""
-        where = {"data": fields} if method == "POST" else {"params": fields}
-        return await self.request(method, path, headers=headers, **where)
+        where = "data" if method == "POST" else "params"
+        return await self.request(method, path, headers=headers, **{where: fields})
 
     async def get(self, path: str, **fields: str) -> Answer:
         return await self.ask("GET", path, **{"apikey": self.key, **fields})
@@ -71,8 +71,8 @@ class Api:
         return {"Authorization": f"Bearer {(await self.token()).json['access_token']}"}
 
     async def control(self, method: str, path: str, **arguments: Any) -> Answer:
-        where = {"json": arguments} if method == "POST" else {"params": arguments}
-        return await self.request(method, f"/_control/{path}", **where)
+        where = "json" if method == "POST" else "params"
+        return await self.request(method, f"/_control/{path}", **{where: arguments})
 
 
 @dataclass(slots=True)
