@@ -1,7 +1,7 @@
 """Each kind of fault: what the client gets, and whether the request was carried out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sized
 from typing import Any
 
 from aiohttp import ClientPayloadError, ServerDisconnectedError
@@ -64,9 +64,9 @@ async def test_closed_connections(api: Api, sim: Simulator, account: Account) ->
     assert len(sim.requests) == 3 and (await api.send()).status == 200
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(arrived: Sized) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not arrived:
             await asyncio.sleep(0.005)
 
 
@@ -76,7 +76,7 @@ async def test_hang_after_and_delay(api: Api, sim: Simulator, account: Account) 
         sim.requests.clear()
         sim.fault("/sendsms/", kind, seconds=600, taken=taken)
         request = asyncio.create_task(api.send())
-        await until(lambda taken=taken: account.sent if taken else sim.requests)
+        await until(account.sent if taken else sim.requests)
         await asyncio.sleep(0.02)
         assert len(account.sent) == taken and not request.done(), kind
         request.cancel()
