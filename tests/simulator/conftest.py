@@ -49,8 +49,8 @@ class Api:
         self, method: str, path: str, headers: dict[str, str] | None = None, /, **fields: str
     ) -> Answer:
         """Request with exactly these fields."""
-        where = {"data": fields} if method == "POST" else {"params": fields}
-        return await self.request(method, path, headers=headers, **where)
+        where = "data" if method == "POST" else "params"
+        return await self.request(method, path, headers=headers, **{where: fields})
 
     async def get(self, path: str, **fields: str) -> Answer:
         return await self.ask("GET", path, **{"apikey": self.key, **fields})
@@ -71,8 +71,8 @@ class Api:
         return {"Authorization": f"Bearer {(await self.token()).json['access_token']}"}
 
     async def control(self, method: str, path: str, **arguments: Any) -> Answer:
-        where = {"json": arguments} if method == "POST" else {"params": arguments}
-        return await self.request(method, f"/_control/{path}", **where)
+        where = "json" if method == "POST" else "params"
+        return await self.request(method, f"/_control/{path}", **{where: arguments})
 
 
 @dataclass(slots=True)
@@ -88,10 +88,14 @@ class Receiver:
     def events(self) -> list[Any]:
         return [json.loads(body) for body in self.bodies]
 
+    async def handle(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        self.headers.append(dict(request.headers))
+        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
 
-@dataclass(slots=True)
+
 class Clock:
-    now: float = 1_800_000_000.0
+    now = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -131,15 +135,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 async def receiver(account: Account) -> AsyncGenerator[Receiver]:
-    received = Receiver()
-
-    async def handle(request: web.Request) -> web.Response:
-        received.bodies.append(await request.read())
-        received.headers.append(dict(request.headers))
-        return web.Response(status=received.status, headers={"Location": "/elsewhere"})
-
-    app = web.Application()
-    app.router.add_post("/hook", handle)
+    received, app = Receiver(), web.Application()
+    app.router.add_post("/hook", received.handle)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

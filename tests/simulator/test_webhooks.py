@@ -15,6 +15,7 @@ from simulator import EVENT_TYPES, Account, Simulator, events, report_data, sms_
 from .conftest import AT, NUMBER, Api, Clock, Receiver
 
 SIGNATURE = "X-SMSMobileAPI-Signature"
+SENT = ("sms.sent", NUMBER, None)
 
 
 def is_signed(secret: str, receiver: Receiver, header: str = SIGNATURE) -> bool:
@@ -71,9 +72,6 @@ async def test_data(account: Account) -> None:
     row = account.receive(NUMBER, "hi", timestamp=AT)
     sms = {"guid": row.guid, "message": "hi", "from": NUMBER, "received_at": at, "alias": None}
     assert sms_data(row) == {**sms, **phone}
-    typed = account.type_sms(NUMBER, "hi", timestamp=AT)
-    sent = {"guid": typed.guid, "message": "hi", "recipient": NUMBER, "sent_at": at}
-    assert events.typed_data(typed) == {**sent, **phone}
     call = account.add_call("missed", NUMBER, name="Anna", duration=3, at=AT)
     caller = {"guid": call.guid, "number": NUMBER, "name": "Anna", "duration_seconds": 3, "call_at": at}
     assert events.call_data(call) == {**caller, **phone}
@@ -87,43 +85,35 @@ async def test_data(account: Account) -> None:
     assert events.voice_data(text) == {**sender, **spoken}
 
 
-async def test_every_type_with_any_field_left_out(
+async def test_every_type_and_any_field_left_out(
     sim: Simulator, account: Account, receiver: Receiver
 ) -> None:
-    assert len(EVENT_TYPES) == 15
+    assert len(EVENT_TYPES) == 15 and events.example_data(account, "fax.received") == {}
     for event_type in EVENT_TYPES:
         assert await sim.deliver_v2(account, event_type) == 200
         whole = receiver.events[-1]
         assert whole["type"] == event_type and len(whole["data"]) > 2, event_type
-        for name in whole["data"]:
-            await sim.deliver_v2(account, event_type, omit=[f"data.{name}"])
-            assert set(receiver.events[-1]["data"]) == set(whole["data"]) - {name}, event_type
-    for name in whole:
-        await sim.deliver_v2(account, "sms.received", omit=[name])
-        assert set(receiver.events[-1]) == set(whole) - {name}
-    assert events.example_data(account, "fax.received") == {}
+        await sim.deliver_v2(account, event_type, omit=["id", *(f"data.{name}" for name in whole["data"])])
+        assert "id" not in receiver.events[-1] and receiver.events[-1]["data"] == {}, event_type
 
 
-async def test_statuses(sim: Simulator, account: Account, receiver: Receiver, unused_tcp_port: int) -> None:
+async def test_statuses(
+    sim: Simulator, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = account.receive(NUMBER, "hi")
     for receiver.status in (200, 302, 400, 500):
         assert await sim.deliver(account, row) == receiver.status
     assert len(receiver.bodies) == 4
-    account.webhook_url = f"http://127.0.0.1:{unused_tcp_port}/"
-    assert await sim.deliver(account, row) == await sim.deliver_v2(account, "sms.received") == 0
-    for url in (None, "", "http://example.com/hook", "http://192.168.1.2/"):
-        account.webhook_url = url
+    assert webhooks.TIMEOUT.total == 10
+    monkeypatch.setattr(webhooks, "TIMEOUT", type(webhooks.TIMEOUT)(total=0.05))
+    account.webhook_url = f"{sim.url}/sendsms/"
+    for kind in ("drop_before", "hang_after"):
+        sim.fault("/sendsms/", kind)
+        assert await sim.deliver(account, row) == 0
+    for account.webhook_url in (None, "", "http://example.com/hook", "http://192.168.1.2/"):
         for posted in (sim.deliver(account, row), sim.deliver_v2(account, "x.y"), sim.redeliver(account)):
             with pytest.raises(ValueError, match="webhook_url"):
                 await posted
-
-
-async def test_no_answer(sim: Simulator, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert webhooks.TIMEOUT.total == 10
-    monkeypatch.setattr(webhooks, "TIMEOUT", type(webhooks.TIMEOUT)(total=0.05))
-    sim.fault("/sendsms/", "hang_after", seconds=30)
-    account.webhook_url = f"{sim.url}/sendsms/"
-    assert await sim.deliver(account, account.receive(NUMBER, "hi")) == 0
 
 
 async def test_redelivery(api: Api, sim: Simulator, account: Account, receiver: Receiver) -> None:
@@ -142,11 +132,9 @@ async def test_redelivery_by_itself(sim: Simulator, account: Account, receiver: 
     account.redelivery_delay, receiver.status = 0.01, 500
     await sim.deliver_v2(account, "sms.received", event_id="one")
     async with asyncio.timeout(20):
-        while len(receiver.bodies) < 4:
-            await asyncio.sleep(0.01)
-        receiver.status = 200
         while waiting():
             await asyncio.sleep(0.01)
+            receiver.status = 500 if len(receiver.bodies) < 4 else 200
     assert account.events[0].statuses[-1] == 200 and {event["id"] for event in receiver.events} == {"one"}
 
 
@@ -161,13 +149,9 @@ async def test_a_webhook_that_fails_is_paused(sim: Simulator, account: Account, 
     assert len(receiver.bodies) == 4
     account.webhook_paused = False
     assert await sim.redeliver(account) == [200] * 4
-
-
-async def test_whatsapp_that_needs_activation(sim: Simulator, account: Account, receiver: Receiver) -> None:
     account.whatsapp_webhook_needs_activation = True
-    assert await sim.deliver_v2(account, "whatsapp.received") == 0 and not receiver.bodies
-    account.whatsapp_active = True
-    assert await sim.deliver_v2(account, "whatsapp.received") == 200
+    for account.whatsapp_active, status in ((False, 0), (True, 200)):
+        assert await sim.deliver_v2(account, "whatsapp.received") == status
 
 
 def waiting() -> int:
@@ -175,87 +159,79 @@ def waiting() -> int:
     return sum(task.get_name() == "simulator webhook" for task in asyncio.all_tasks())
 
 
-class TestReports:
-    @pytest.fixture
-    def account(self, account: Account) -> Account:
-        account.report_by_webhook = True
-        return account
+async def reports(sim: Simulator, receiver: Receiver) -> list[tuple[str, str, str | None]]:
+    """Return type, recipient and error of the reports, and forget them."""
+    await sim.wait_for_reports()
+    events = receiver.events
+    receiver.bodies.clear()
+    return [(event["type"], event["data"]["recipient"], event["data"]["error"]) for event in events]
 
-    async def reports(self, sim: Simulator, receiver: Receiver) -> list[tuple[str, str, str | None]]:
-        """Return type, recipient and error of the reports, and forget them."""
+
+async def test_reports_by_channel(api: Api, sim: Simulator, account: Account, receiver: Receiver) -> None:
+    await api.send()
+    account.report_by_webhook = True
+    assert await reports(sim, receiver) == []
+    whatsapp = {"waonly": "yes", "recipients": "36301"}
+    rows: list[tuple[Any, Any, Any, list[Any]]] = [
+        ({}, "", "", [SENT]),
+        ({}, "NO_SERVICE", "", [("sms.failed", NUMBER, "NO_SERVICE")]),
+        ({}, "", "NO_WHATSAPP", [SENT]),
+        (whatsapp, "", "", [("whatsapp.sent", "36301", None)]),
+        (whatsapp, "", "NO_WHATSAPP", [("whatsapp.failed", "36301", "NO_WHATSAPP")]),
+        ({"sendwa": "1"}, "", "", [SENT, ("whatsapp.sent", NUMBER, None)]),
+    ]
+    for fields, account.delivery_error, account.whatsapp_delivery_error, expected in rows:
+        await api.send(**fields)
         await sim.wait_for_reports()
-        events = receiver.events
-        receiver.bodies.clear()
-        return [(event["type"], event["data"]["recipient"], event["data"]["error"]) for event in events]
+        assert receiver.events[0]["data"] == report_data(account.sent[-1]), fields
+        assert is_signed(account.webhook_secret, receiver)
+        assert await reports(sim, receiver) == expected, fields
 
-    async def test_by_channel(self, api: Api, sim: Simulator, account: Account, receiver: Receiver) -> None:
-        assert not sim.add_account("another").report_by_webhook
-        whatsapp = {"waonly": "yes", "recipients": "36301"}
-        sent = ("sms.sent", NUMBER, None)
-        rows: list[tuple[Any, Any, Any, list[Any]]] = [
-            ({}, "", "", [sent]),
-            ({}, "NO_SERVICE", "", [("sms.failed", NUMBER, "NO_SERVICE")]),
-            ({}, "", "NO_WHATSAPP", [sent]),
-            (whatsapp, "", "", [("whatsapp.sent", "36301", None)]),
-            (whatsapp, "", "NO_WHATSAPP", [("whatsapp.failed", "36301", "NO_WHATSAPP")]),
-            ({"sendwa": "1"}, "", "", [sent, ("whatsapp.sent", NUMBER, None)]),
-        ]
-        for fields, account.delivery_error, account.whatsapp_delivery_error, expected in rows:
-            await api.send(**fields)
-            await sim.wait_for_reports()
-            assert receiver.events[0]["data"] == report_data(account.sent[-1]), fields
-            assert is_signed(account.webhook_secret, receiver)
-            assert await self.reports(sim, receiver) == expected, fields
-        account.report_by_webhook = False
-        await api.send()
-        account.report_by_webhook = True
-        assert await self.reports(sim, receiver) == []
 
-    async def test_not_before_it_is_due(
-        self, api: Api, sim: Simulator, account: Account, receiver: Receiver, clock: Clock
-    ) -> None:
-        await api.send(schedule_timestamp=str(int(clock.now) + 60))
-        clock.now += 59
-        await sim.wait_for_reports()
+async def test_no_report_before_it_is_due(
+    api: Api, sim: Simulator, account: Account, receiver: Receiver, clock: Clock
+) -> None:
+    account.report_by_webhook = True
+    await api.send(schedule_timestamp=str(int(clock.now) + 60))
+    for passed, expected in ((59, []), (1, [SENT])):
+        clock.now += passed
         await asyncio.sleep(0.1)
-        assert receiver.bodies == []
-        clock.now += 1
-        assert await self.reports(sim, receiver) == [("sms.sent", NUMBER, None)]
+        assert await reports(sim, receiver) == expected
 
-    async def test_each_attempt_has_its_report(
-        self, api: Api, sim: Simulator, account: Account, receiver: Receiver
-    ) -> None:
-        account.delivery_error = "NO_SERVICE"
-        guid = (await api.send()).json["result"]["id"]
-        assert await self.reports(sim, receiver) == [("sms.failed", NUMBER, "NO_SERVICE")]
-        account.delivery_error = ""
-        await api.post("/resend/", guid=guid)
-        assert await self.reports(sim, receiver) == [("sms.sent", NUMBER, None)]
-        first, second = (headers["X-SMSMobileAPI-Event-ID"] for headers in receiver.headers)
-        assert first != second
-        # An attempt that was replaced before it was due has none.
-        account.delivery_delay = 3600
-        guid = (await api.send()).json["result"]["id"]
-        account.sent[1].error_api, account.delivery_delay = "refused", 0
-        await api.post("/resend/", guid=guid)
-        assert await self.reports(sim, receiver) == [("sms.sent", NUMBER, None)]
 
-    async def test_none_after_a_reset_or_stop_or_without_a_url(
-        self, api: Api, sim: Simulator, account: Account, receiver: Receiver
-    ) -> None:
-        account.delivery_delay = 3600
+async def test_each_attempt_has_its_report(
+    api: Api, sim: Simulator, account: Account, receiver: Receiver
+) -> None:
+    account.report_by_webhook, account.delivery_error = True, "NO_SERVICE"
+    guid = (await api.send()).json["result"]["id"]
+    assert await reports(sim, receiver) == [("sms.failed", NUMBER, "NO_SERVICE")]
+    account.delivery_error = ""
+    await api.post("/resend/", guid=guid)
+    assert await reports(sim, receiver) == [SENT]
+    assert len({headers["X-SMSMobileAPI-Event-ID"] for headers in receiver.headers}) == 2
+    # An attempt that was replaced before it was due has none.
+    account.delivery_delay = 3600
+    guid = (await api.send()).json["result"]["id"]
+    account.sent[1].error_api, account.delivery_delay = "refused", 0
+    await api.post("/resend/", guid=guid)
+    assert await reports(sim, receiver) == [SENT]
+
+
+async def test_no_report_without_a_url_or_after_a_reset_or_stop(
+    api: Api, sim: Simulator, account: Account, receiver: Receiver
+) -> None:
+    account.report_by_webhook = True
+    for account.webhook_url in (None, "http://example.com/hook"):
         await api.send()
-        sent = account.sent[0]
-        sim.reset()
-        sent.due = 0
-        assert await self.reports(sim, receiver) == [] and waiting() == 0
-        account.delivery_delay = 0
-        for account.webhook_url in (None, "http://example.com/hook"):
-            await api.send()
-            await sim.wait_for_reports()
-        assert [sent.status for sent in account.sent] == ["sent", "sent"]
-        account.delivery_delay, account.webhook_url = 3600, receiver.url
-        await api.send()
-        assert waiting() == 1
-        await sim.stop()
-        assert waiting() == 0 and receiver.bodies == []
+        await sim.wait_for_reports()
+    account.delivery_delay, account.webhook_url = 3600, receiver.url
+    await api.send()
+    sent = account.sent[-1]
+    assert waiting() == 1
+    sim.reset()
+    sent.due = 0
+    await sim.wait_for_reports()
+    assert waiting() == 0
+    await api.send()
+    await sim.stop()
+    assert waiting() == 0 and receiver.bodies == []
