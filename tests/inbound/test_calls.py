@@ -90,9 +90,9 @@ async def test_odd_calls_are_fired_and_can_be_shown(ha: Installation) -> None:
         ({"name": None}, {"name": None}),
         ({"name": {"first": "Anna"}}, {"name": None}),
         ({"duration_seconds": "65"}, {"duration": 65}),
-        # The event is of 12:00 UTC: the one is UTC, the other the home's.
+        # Times without a zone are UTC.
         ({"call_at": "20260923120000"}, {"started_at": "2026-09-23T12:00:00+00:00"}),
-        ({"call_at": "20260923140000"}, {"started_at": "2026-09-23T12:00:00+00:00"}),
+        ({"call_at": "20260923140000"}, {"started_at": "2026-09-23T14:00:00+00:00"}),
         ({"call_at": "soon"}, {"number": ANNA}),
         ({"call_at": "\ud800"}, {"number": ANNA}),
         ({"call_at": None, "guid": None}, {"number": ANNA}),

@@ -49,7 +49,7 @@ async def test_a_history_counts_once(
     ha: Installation, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the database could not be written, so that it stayed in the entry, and months have passed since."""
-    history = {"until": int(time.time()), "keys": [], "noted_at": int(time.time())}
+    history = {"id": "1", "until": int(time.time()), "keys": [], "noted_at": int(time.time())}
     data = ha.entry.data | {"history": history}
     await ha.unload()
     ha.hass.config_entries.async_update_entry(ha.entry, data=data)

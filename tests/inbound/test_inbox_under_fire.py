@@ -170,7 +170,8 @@ async def test_an_end_before_the_start_after_a_long_absence_loses_nothing(
     await ha.second()
     await (ha.kill() if is_killed else ha.start_up())
     await ha.started()
-    assert ha.texts == ["before", "in the first days", "in the last days", "WhatsApp"]
+    # In the order of their own times.
+    assert ha.texts == ["before", "WhatsApp", "in the first days", "in the last days"]
 
 
 # The disk.

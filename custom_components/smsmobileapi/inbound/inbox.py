@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 import logging
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -21,6 +22,9 @@ from .ledger import Ledger, call_keys, event_key, message_keys
 from .models import InboundCall, InboundMessage
 
 _LOGGER = logging.getLogger(__name__)
+
+# Of a message whose sender the service does not give.
+UNKNOWN_SENDER: Final = "unknown"
 
 type Arrival = ReceivedMessage | Call | StatusReport
 
@@ -188,7 +192,7 @@ class Inbox:
                 message = InboundMessage(
                     message_id=arrival.message_id or item.keys[0].hex(),
                     message=arrival,
-                    sender=item.number,
+                    sender=item.number or UNKNOWN_SENDER,
                     contact=contact,
                 )
                 _LOGGER.debug("New %s from %s by %s", arrival.channel, mask(item.number), arrival.source)
