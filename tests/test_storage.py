@@ -6,6 +6,7 @@ import errno
 from functools import partial
 import os
 from pathlib import Path
+import resource
 import shutil
 import sqlite3
 from typing import Any
@@ -423,20 +424,26 @@ async def test_a_file_is_not_written_anew_before_all_of_it_was_read(
     assert on_disk(path) == [1]
 
 
-async def test_what_is_in_the_log_of_a_file_is_not_overlooked(part: Part, path: Path, tmp_path: Path) -> None:
-    """After a kill, where SQLite can't make the file that it needs to read its log."""
+async def test_what_is_in_the_log_of_a_file_is_read_on_a_full_disk(
+    part: Part, path: Path, tmp_path: Path
+) -> None:
+    """After a kill, where SQLite can't write the file that it usually reads its log with."""
     await part.database.open()
     part.add(1)
     await part.database.flush()
     left = tmp_path / path.name
     for suffix in ("", "-wal"):
         shutil.copy(f"{path}{suffix}", f"{left}{suffix}")
-    Path(f"{left}-shm").mkdir()
-    connection = database_file.connect_read_only(left)
-    assert connection
-    assert connection.execute("select time from handled").fetchall() == [(1,)]
-    connection.close()
-    assert Path(f"{left}-wal").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        connection = database_file.connect_read_only(left)
+        assert connection
+        assert connection.execute("select time from handled").fetchall() == [(1,)]
+        connection.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert on_disk(left) == [1]
 
 
 async def test_an_account_that_is_set_up_during_a_backup_leaves_its_file_as_it_is(
