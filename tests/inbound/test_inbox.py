@@ -88,6 +88,32 @@ async def test_a_lost_ledger_fires_nothing_of_the_past(ha: Installation) -> None
     assert ha.texts == ["one", "two"]
 
 
+async def test_a_text_that_is_refused_while_the_ledger_is_lost_is_fired_later(
+    ha: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is neither read nor written, and a poll lists the text before it is delivered again."""
+    ha.account.receive(ANNA, "one")
+    await ha.poll()
+    await ha.unload()
+    for path in ha.files():
+        path.write_bytes(b"no database")
+    later = time.time() + 2
+    text = v1("two", at=later)
+    with monkeypatch.context() as patched:
+        for name in ("connect", "keep_aside"):
+            patched.setattr(f"custom_components.smsmobileapi.storage.{name}", no_space)
+        ha.simulator.fault("/getsms/", "status", count=10)
+        await ha.set_up(CoreState.starting)
+        assert await ha.post(text) == HTTPStatus.SERVICE_UNAVAILABLE
+        ha.simulator.faults.waiting.clear()
+        ha.account.receive(ANNA, "two", text["guid"], later)
+        await ha.poll()
+        await ha.started()
+        assert await ha.post(text) == HTTPStatus.OK
+        await ha.poll()
+        assert ha.texts == ["one", "two"]
+
+
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("is_held", [False, True])
 async def test_a_clock_that_jumps_loses_and_doubles_nothing(
