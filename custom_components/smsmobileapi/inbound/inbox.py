@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 import logging
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -21,6 +22,9 @@ from .ledger import Ledger, call_keys, event_key, message_keys
 from .models import InboundCall, InboundMessage
 
 _LOGGER = logging.getLogger(__name__)
+
+# Of a message whose sender the service does not give.
+UNKNOWN_SENDER: Final = "unknown"
 
 type Arrival = ReceivedMessage | Call | StatusReport
 
@@ -63,7 +67,7 @@ class Inbox:
         self._held: list[_Item] = []
         self._held_keys: set[bytes] = set()
         self.last_received: datetime | None = None
-        # For diagnostics: how much came by which way, and how much of that was known or ignored.
+        # For diagnostics: how many items arrived, by channel and source, and how many were known or ignored.
         self.counts: Counter[str] = Counter()
 
     @property
@@ -108,7 +112,7 @@ class Inbox:
 
     @callback
     def begin_after(self, messages: Iterable[ReceivedMessage]) -> None:
-        """Record these messages as handled long ago, so that only later ones are fired: the ledger was lost.
+        """Record these messages as handled, so that only later ones are fired, where the ledger was lost.
 
         Those that came since the account was set up are left to the next poll, as the webhook may have refused them.
         """
@@ -140,11 +144,14 @@ class Inbox:
 
     @callback
     def close(self) -> None:
-        """Accept nothing any more."""
+        """Refuse all that arrives from now on."""
         self._state = InboxState.CLOSED
 
     def _remember_event(self, event_id: str) -> None:
-        """Record a V2 event whose content is known. What is only held has to come in again after a kill, so this too."""
+        """Record a V2 event whose content is known.
+
+        While messages are held, it is kept in memory only, as they are: after a kill both have to arrive again.
+        """
         if self._state is InboxState.OPEN:
             self._ledger.add((event_key(event_id),), dt_util.utcnow().timestamp())
         else:
@@ -180,7 +187,7 @@ class Inbox:
 
     @callback
     def _fire(self, item: _Item) -> None:
-        """Record an item as handled and let automations and entities know of it."""
+        """Record an item as handled, and send it to automations and entities."""
         self._ledger.add(item.keys, item.received_at.timestamp())
         arrival, contact = item.arrival, self._contacts.by_number(item.number) if item.number else None
         account = {"config_entry_id": self._entry_id}
@@ -189,7 +196,7 @@ class Inbox:
                 message = InboundMessage(
                     message_id=arrival.message_id or item.keys[0].hex(),
                     message=arrival,
-                    sender=item.number,
+                    sender=item.number or UNKNOWN_SENDER,
                     contact=contact,
                 )
                 _LOGGER.debug("New %s from %s by %s", arrival.channel, mask(item.number), arrival.source)
