@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 import json
 import ssl
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -13,8 +12,7 @@ from aiohttp import web
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """One request: its query and its form, field by field in the order in which they came."""
 
     method: str
@@ -82,8 +80,5 @@ class Server:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         query = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
         form = parse_qsl(await request.text(), keep_blank_values=True)
-        headers = request.headers.copy()
-        self.seen.append(
-            Seen(method=request.method, path=request.path, query=query, form=form, headers=headers)
-        )
+        self.seen.append(Seen(request.method, request.path, query, form, request.headers.copy()))
         return await self.handler(request)

@@ -1,4 +1,4 @@
-"""Times, lists and texts: each way in which the service writes them, and what is none."""
+"""Times and texts: each way in which the service writes them, and what is none."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import assume, example, given, settings, strategies as st
 
-from custom_components.smsmobileapi.api.parsing import count_of, list_of, parse_time, text_of, yes_or_no
+from custom_components.smsmobileapi.api.parsing import count_of, parse_time, text_of, yes_or_no
 
 from .methods import to
 
@@ -90,33 +90,6 @@ def test_any_moment_in_any_format_is_the_same_second(
     for value in (write(moment), str(write(moment))):
         read = parse_time(value, zone)
         assert read is not None and int(read.timestamp()) == second and read.tzinfo is UTC
-
-
-@given(
-    st.one_of(
-        *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary()),
-        st.text("0123456789-:TZ+. ", max_size=30),
-        st.from_regex(r"\A(19|20|21)\d{12}(\d{3})?\Z"),
-        st.lists(st.integers()),
-    ),
-    st.sampled_from(ZONES),
-)
-@settings(deadline=None, max_examples=150, database=None, derandomize=True)
-def test_any_value_is_a_time_or_none(value: object, zone: tzinfo) -> None:
-    read = parse_time(value, zone)
-    assert read is None or (read.tzinfo is UTC and 1990 <= read.year < 2200)
-
-
-def test_lists() -> None:
-    """At the top, under its name, or under the name in `result` (API.md, S)."""
-    rows = [{"guid": "a"}]
-    for answer, found in (
-        *to(rows, rows, {"sms": rows}, {"result": {"sms": rows}}, {"result": None, "sms": rows}),
-        *to([], [], {"sms": []}, {"sms": None}, {"result": {"sms": None}}),
-        *to(None, None, 7, "x", {}, {"result": {}}, {"result": None}, {"rows": rows}, {"sms": "x"}),
-        *to(None, {"sms": {"0": rows[0]}}, {"result": "x"}, {"result": {"result": {"sms": rows}}}),
-    ):
-        assert list_of(answer, "sms") == found, answer
 
 
 def test_texts_numbers_and_words() -> None:

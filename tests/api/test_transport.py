@@ -6,9 +6,9 @@ the sent log was looked at. The wrong one of the two is a message lost or a mess
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-import gzip
 import json
 from pathlib import Path
 import socket
@@ -28,26 +28,23 @@ from simulator.faults import KINDS
 from tests.conftest import KEY
 
 from .conftest import API_KEY, Bench
-from .methods import METHODS, POSTS, poll, send
+from .methods import METHODS, POSTS, SMS, poll, send
 from .secrecy import CLIENT_ID, CLIENT_SECRET, NUMBER, SID, TEXT, TOKEN, assert_no_secret
 from .server import Server
 from .test_payload import JSON
 
 LATE: Final = {"seconds": 20}
-NO_KEY: Final = {"status": 400, "error": "missing_apikey"}
-WRONG_KEY: Final = {"status": 403, "error": "invalid_apikey"}
-EXPIRED: Final = {"status": 403, "error": "api_expired"}
 # Error (None for none), fault, and the options with which it means that.
 _FAULTS: Final[list[tuple[Any, str, tuple[dict[str, Any], ...]]]] = [
     # The service refuses.
     (api.Refused, "status", ({"status": 400}, {"status": 404})),
-    (api.InvalidCredentials, "status", (NO_KEY, WRONG_KEY, {"status": 401}, {"status": 403})),
-    (api.SubscriptionExpired, "status", (EXPIRED,)),
+    (api.InvalidCredentials, "status", ({"status": 401}, {"status": 403})),
+    (api.InvalidCredentials, "status", ({"status": 400, "error": "missing_apikey"},)),
+    (api.SubscriptionExpired, "status", ({"status": 403, "error": "api_expired"},)),
     (api.RateLimited, "status", ({"status": 429}, {"status": 429, "retry_after": 7})),
     (api.RateLimited, "html", ({"status": 429},)),
     # The service is broken. Only 503 says that nothing was done.
-    (api.NotReachable, "status", ({"status": 503}, {"status": 503, "retry_after": 7})),
-    *((api.NotReachable, kind, ({"status": 503},)) for kind in ("html", "empty")),
+    *((api.NotReachable, kind, ({"status": 503},)) for kind in ("status", "html", "empty")),
     (api.OutcomeUnknown, "html", ({"status": 500}, {"status": 502, "taken": True})),
     (api.OutcomeUnknown, "status", ({"status": 500}, {"status": 502}, {"status": 504})),
     # Something answers, but not the service.
@@ -193,8 +190,7 @@ class TestNoConnection:
     async def test_text_that_cannot_be_encoded_is_refused(self, bench: Bench) -> None:
         """Half an emoji, as a template that cuts a text leaves it: nothing was sent, and repeating it does not help."""
         for text in ("\ud83d", f"{TEXT}\udc00"):
-            message = api.SendRequest(recipient=NUMBER, text=text, channel=api.Channel.SMS)
-            error = await bench.error_of(bench.client.send_message(message))
+            error = await bench.error_of(bench.client.send_message(replace(SMS, text=text)))
             assert type(error) is api.Refused and "encode" in error.reason
         assert not bench.simulator.requests
 
@@ -221,21 +217,16 @@ class TestBodies:
             with bench.short_timeout():
                 await bench.fails(api.OutcomeUnknown, send(bench.server_client))
 
-    @pytest.mark.parametrize("is_compressed", [False, True])
-    async def test_a_body_without_an_end_is_not_read_to_its_end(
-        self, bench: Bench, is_compressed: bool
-    ) -> None:
-        """Compressed, 64 MiB are 64 KiB on the network: it is the memory that counts."""
+    async def test_a_body_without_an_end_is_not_read_to_its_end(self, bench: Bench) -> None:
         written = 0
-        chunks = [gzip.compress(bytes(2**26), 1)] if is_compressed else [bytes(2**16)] * 1600
 
         async def answer(request: web.Request) -> web.StreamResponse:
             nonlocal written
-            response = web.StreamResponse(headers={"Content-Encoding": "gzip"} if is_compressed else None)
+            response = web.StreamResponse()
             await response.prepare(request)
-            for chunk in chunks:
-                await response.write(chunk)
-                written += len(chunk)
+            while written < 2**26:
+                await response.write(bytes(2**16))
+                written += 2**16
             return response
 
         bench.server.handler = answer
@@ -275,18 +266,15 @@ class TestBodies:
 
     async def test_deep_nesting_in_a_field(self, bench: Bench) -> None:
         """As deep as the parser goes: the code that reads the fields must not fail either."""
-        for frame, methods in (
-            *((b'{"error": %b}', ("sms", "poll")), (b'{"result": %b}', ("sms", "delete", "check"))),
-            (b'{"connected_now": %b, "items": [{"sid": 1}]}', ("verify",)),
-            (b'{"success": true, "rows": [{"phone_number": 1, "duration_sec": %b}]}', ("outgoing",)),
+        for frame, method in (
+            *((b'{"error": %b}', "sms"), (b'{"result": %b}', "delete"), (b'{"result": %b}', "poll")),
+            (b'{"connected_now": %b, "items": [{"sid": 1}]}', "verify"),
+            (b'{"success": true, "rows": [{"phone_number": 1, "duration_sec": %b}]}', "outgoing"),
         ):
             for nested in (b"[" * 60_000 + b"]" * 60_000, b'{"a":' * 60_000 + b"1" + b"}" * 60_000):
                 bench.server.answer(frame % nested)
-                for method in methods:
-                    try:
-                        await METHODS[method](bench.server_client)
-                    except api.SmsMobileApiError:
-                        continue
+                with suppress(api.SmsMobileApiError):
+                    await METHODS[method](bench.server_client)
 
 
 NAMES: Final = (

@@ -39,7 +39,6 @@ class Api:
         self.key = key
 
     async def request(self, method: str, path: str, **options: Any) -> Answer:
-        """Make a request with these options of aiohttp."""
         async with self.session.request(method, path, **options) as response:
             text = await response.text()
             body = json.loads(text) if response.content_type == "application/json" and text else None
@@ -67,7 +66,6 @@ class Api:
         return await self.ask("POST", "/oauth2/token", **{**fields, **changed})
 
     async def bearer(self) -> dict[str, str]:
-        """Return the header with a new token."""
         return {"Authorization": f"Bearer {(await self.token()).json['access_token']}"}
 
     async def control(self, method: str, path: str, **arguments: Any) -> Answer:
