@@ -35,6 +35,11 @@ def _surroundings(socket_enabled: None, enable_custom_integrations: None) -> Non
     """Let tests talk over 127.0.0.1, and Home Assistant load the integration."""
 
 
+@pytest.fixture(autouse=True)
+def enable_event_loop_debug() -> None:
+    """Leave asyncio's debug mode off: it makes each request several times slower."""
+
+
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> str:
     """Give each test a configuration folder of its own: the database is a real file in it."""

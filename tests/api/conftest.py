@@ -24,11 +24,6 @@ def _surroundings(socket_enabled: None) -> None:
     """Let tests talk over 127.0.0.1; there is no Home Assistant here."""
 
 
-@pytest.fixture(autouse=True)
-def enable_event_loop_debug() -> None:
-    """Leave asyncio's debug mode off: it makes each request several times slower."""
-
-
 class Bench:
     """The simulator, a server that answers with any bytes, and clients of both: with a key, and with tokens (OAuth2)."""
 

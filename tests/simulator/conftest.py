@@ -101,11 +101,6 @@ def _surroundings(socket_enabled: None) -> None:
     """Let tests connect; the plugin still keeps them on 127.0.0.1. There is no Home Assistant here."""
 
 
-@pytest.fixture(autouse=True)
-def enable_event_loop_debug() -> None:
-    """Leave asyncio's debug mode off: it makes each request several times slower."""
-
-
 @pytest.fixture
 async def sim() -> AsyncGenerator[Simulator]:
     async with Simulator() as simulator:
