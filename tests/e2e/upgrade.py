@@ -25,7 +25,7 @@ from tests.e2e.home_assistant import HomeAssistant
 from tests.e2e.process import free_port, until
 from tests.e2e.session import add_account, add_contact, new_account, run_in_directories, set_options
 from tests.e2e.steps import StepError, Steps, check
-from tests.e2e.traffic import Traffic, until_quiet, write_down, writer_dir
+from tests.e2e.traffic import LONGEST_DELAY, Traffic, until_quiet, write_down, writer_dir, written
 from tests.e2e.websocket import HassError, Json
 
 # The last commit before the database.
@@ -70,15 +70,9 @@ class Upgrade:
         await self.hass.start()
         self.entry_id = await add_account(self.hass, self.simulator, self.account)
         await add_contact(self.hass, self.entry_id, CONTACT)
-        await set_options(
-            self.hass,
-            self.entry_id,
-            messages_per_day=PER_DAY,
-            signing_secret=self.account.webhook_secret,
-        )
+        await set_options(self.hass, self.entry_id, messages_per_day=PER_DAY)
         await write_down(self.hass)
         await asyncio.sleep(SAVE_SECONDS)
-        # V1 is refused now, as it is not signed, and has to come by poll.
         for number in range(SENT_BEFORE - 1):
             await self.send(f"Before {number}", "sms")
         self.account.whatsapp_delivery_error = ""
@@ -175,15 +169,15 @@ async def killed_at_start(upgrade: Upgrade) -> None:
 
 async def back_up(upgrade: Upgrade, steps: Steps) -> None:
     """Make a backup with Home Assistant during traffic, and look into it."""
-    before = set(upgrade.traffic.sent)
     texts = asyncio.create_task(upgrade.traffic.send(TEXTS))
-    await asyncio.sleep(1)
+    await asyncio.sleep(LONGEST_DELAY)
     known = _handled(upgrade.hass.config_dir / ".storage" / f"{DOMAIN}.{upgrade.entry_id}.db")
     [agent] = [
         one["agent_id"]
         for one in (await upgrade.hass.command("backup/agents/info"))["agents"]
         if one["agent_id"].endswith(".local")
     ]
+    started = time.time()
     await upgrade.hass.command("backup/generate", agent_ids=[agent], name="test", include_database=False)
 
     async def made() -> Json | None:
@@ -191,6 +185,7 @@ async def back_up(upgrade: Upgrade, steps: Steps) -> None:
         return next(iter(info["backups"]), None) if info["state"] == "idle" else None
 
     backup = await until("the backup", made, 120)
+    ended = time.time()
     path = f"/api/backup/download/{backup['backup_id']}?agent_id={agent}"
     content = await upgrade.hass.download(path)
     await texts
@@ -211,8 +206,10 @@ async def back_up(upgrade: Upgrade, steps: Steps) -> None:
     await upgrade.hass.call_action("event_writer", "poll", {})
     await until_quiet()
     upgrade.traffic.tally().check()
+    fired = sum(started < at < ended for times in written().values() for at in times)
+    check(fired, "no text came in during the backup")
     steps.show(
-        texts_before=len(before),
+        texts_fired_during_the_backup=fired,
         files_in_backup=", ".join(sorted(Path(one.name).name for one in members)),
         keys_before=len(known),
         keys_in_backup=len(copied),
