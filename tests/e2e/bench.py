@@ -2,7 +2,7 @@
 
 `scripts/bench [--seconds N]` prints how many were lost and doubled, and how late the event loop was: with no requests,
 with as many requests to a webhook of Home Assistant itself, and with the texts. It fails if a text was lost or doubled, or
-the event loop was late under the texts. The time of Python's garbage collection is taken off, as it grows with all that Home
+the event loop was late under the texts and not as late under the other requests. The time of Python's garbage collection is taken off, as it grows with all that Home
 Assistant holds.
 """
 
@@ -101,7 +101,9 @@ async def bench(directory: Path, seconds: int) -> None:
         )
         good = not lost and not doubled and set(load.answers) == {HTTPStatus.OK}
         check(good, "texts were lost, doubled or refused")
-        check(percentile(texts, 99) <= LATE_MS, "the event loop was late under the texts")
+        # On a busy machine it is late under the other requests, too.
+        bound = max(LATE_MS, percentile(control, 99) * 1.5)
+        check(percentile(texts, 99) <= bound, f"99 % of the timers were not within {bound:.0f} ms")
 
 
 async def lateness(seconds: float) -> list[float]:

@@ -34,4 +34,4 @@ class Steps:
     def show(self, **values: object) -> None:
         for name, value in values.items():
             label = name if "." in name else name.replace("_", " ")
-            print(f"    {label:36}{'–' if value is None else value}", flush=True)
+            print(f"    {label:36} {'–' if value is None else value}", flush=True)

@@ -64,7 +64,7 @@ async def account_removed(tour: Tour) -> None:
 
 
 async def log_has_no_secrets(tour: Tour) -> None:
-    """The log, at debug level for everything, has no key, secret, token or link."""
+    """All of the log has no key, secret, token or link."""
     lines = tour.hass.log.read_text(errors="replace").splitlines()
     for line in lines:
         found = [secret for secret in tour.private if secret in line and not _is_of_core(secret, line)]
