@@ -37,6 +37,7 @@ class EntryUpdates:
         self._update_secret()
         self._rename_devices()
         self._account.phones.update_issues()
+        self._account.rate_limiter.options_changed()
         async_dispatcher_send(hass, signal_contacts(entry.entry_id))
         if self._reload:
             self._reload.cancel()

@@ -395,3 +395,15 @@ async def test_a_loop_of_thousands_in_an_automation_costs_twenty(case: Case, cap
     (warning,) = warnings(caplog)
     assert warning.startswith(source)
     assert flood_issue(case)
+
+
+async def test_a_raised_limit_ends_what_is_reported(case: Case) -> None:
+    await case.set_options(messages_per_day=1)
+    await case.send()
+    assert await case.outcome() == "limit_day"
+    await case.set_options(messages_per_day=1, offline_hours=0)
+    assert flood_issue(case)
+    await case.set_options(messages_per_day=2)
+    assert flood_issue(case) is None
+    assert [await case.outcome(), await case.outcome()] == [None, "limit_day"]
+    assert flood_issue(case)

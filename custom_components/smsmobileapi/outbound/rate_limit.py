@@ -51,6 +51,7 @@ class RateLimiter:
         self._logged_at: dict[timedelta, datetime] = {}
         self._cancel_end: CALLBACK_TYPE | None = None
         self.resumes_at: datetime | None = None
+        self._reached: tuple[int, int] | None = None  # the limits when one of them was reached
         database.add_snapshot(self._snapshot)
 
     async def load(self) -> None:
@@ -133,7 +134,7 @@ class RateLimiter:
         resumes = _as_text(resumes_at)
         if resumes_at != self.resumes_at:
             self.stop()
-            self.resumes_at = resumes_at
+            self.resumes_at, self._reached = resumes_at, self._limits()
             job = HassJob(self._end, cancel_on_shutdown=True)
             self._cancel_end = async_track_point_in_utc_time(self._hass, job, resumes_at)
             key = "flood" if source is None else "flood_by"
@@ -152,6 +153,16 @@ class RateLimiter:
                 resumes,
             )
         return failed("limit_minute" if period == MINUTE else "limit_day", limit=str(limit), resumes=resumes)
+
+    def _limits(self) -> tuple[int, int]:
+        return self._options.messages_per_minute, self._options.messages_per_day
+
+    @callback
+    def options_changed(self) -> None:
+        """Report a reached limit no longer where the limits are others now; the next message finds out."""
+        if self.resumes_at and self._reached != self._limits():
+            self.stop()
+            self._end(dt_util.utcnow())
 
     @callback
     def _end(self, _now: datetime) -> None:
