@@ -145,7 +145,6 @@ class _SecretFlow(RepairsFlow):
             if secret := user_input[CONF_SIGNING_SECRET].strip():
                 options = {**entry.options, CONF_SIGNING_SECRET: secret}
                 self.hass.config_entries.async_update_entry(entry, options=options)
-                Issues(self.hass, entry).secret_changed()
                 return self.async_create_entry(data={})
             errors[CONF_SIGNING_SECRET] = "secret_empty"
         return self.async_show_form(

@@ -38,7 +38,6 @@ from ..inbound.ledger import History
 from ..inbound.webhook import async_delete_cloudhook, async_webhook_url
 from ..options import Options
 from ..phones import async_forget_phones
-from ..repairs import Issues
 from .contact import ContactFlow, InvalidInput
 from .options import SECRET_FIELD, SmsMobileApiOptionsFlow, signing_secret_in
 
@@ -277,8 +276,6 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             # At the former address, the former account's messages would still arrive.
             self._delete_cloudhook(entry.data[CONF_WEBHOOK_ID])
             async_forget_phones(self.hass, entry)
-        if options.get(CONF_SIGNING_SECRET) != entry.options.get(CONF_SIGNING_SECRET):
-            Issues(self.hass, entry).secret_changed()
         is_changed = data != entry.data or options != entry.options
         result = self.async_update_and_abort(
             entry, data=data, options=options, reason="switched_account" if is_other else UNDEFINED

@@ -39,7 +39,6 @@ from ..const import (
 )
 from ..options import DEFAULTS
 from ..phones import Phones, device_name, names_of
-from ..repairs import Issues
 
 type Fields = dict[vol.Marker, Any]
 
@@ -67,8 +66,6 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
             options |= {name: int(user_input[name]) for name in NUMBERS}
             if region := user_input.get(CONF_REGION):
                 options[CONF_REGION] = region
-            if options.get(CONF_SIGNING_SECRET) != self.config_entry.options.get(CONF_SIGNING_SECRET):
-                Issues(self.hass, self.config_entry).secret_changed()
             return self.async_create_entry(data=options)
         options = as_shown(self.config_entry.options)
         schema = vol.Schema(
