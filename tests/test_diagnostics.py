@@ -80,6 +80,7 @@ async def test_a_new_account(
         "outbox.limit_resumes_at",
         "outbox.pending_reports",
         "outbox.sent_in_a_day",
+        "outbox.waiting",
         "phones",
         "poll.interval_seconds",
         "poll.last_error",

@@ -9,12 +9,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Phone, Simulator
 
 from .conftest import KEY, add_account, add_contact, settle
-from .flows.dialogs import faulty, in_state, sentence
+from .flows.dialogs import in_state, sentence
 
 ANNA = "+36301234567"
 BELA = "+36209876543"
@@ -134,11 +135,6 @@ def no_phone(simulator: Simulator, account: Account) -> None:
     account.phones[0].online = False
 
 
-def too_fast(simulator: Simulator, account: Account) -> None:
-    """For longer than the integration waits."""
-    account.state, account.retry_after = "limited", 600
-
-
 def not_on_whatsapp(simulator: Simulator, account: Account) -> None:
     account.whatsapp_numbers = set()
 
@@ -151,10 +147,8 @@ async def test_a_refusal_says_why_and_the_next_one_is_sent(
         (in_state("unknown", "result"), "invalid_auth", {}),
         (in_state("expired"), "subscription_expired", {}),
         (in_state("expired", "result"), "subscription_expired", {}),
-        (too_fast, "rate_limited", {"seconds": "600"}),
         (no_phone, "phone_offline", {}),
         (not_on_whatsapp, "refused", {"reason": "number is not on WhatsApp"}),
-        (faulty("/sendsms/", "status", count=4), "cannot_connect", {}),
     ):
         before = state_of(home, bela)
         spoil(simulator, service_account)
@@ -169,9 +163,24 @@ async def test_a_refusal_says_why_and_the_next_one_is_sent(
         await send(home, bela, "hi")
         assert len(service_account.sent) == 1, code
         service_account.sent.clear()
-    await simulator.stop()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_the_service_does_not_take_now_is_sent_within_ten_minutes(
+    home: HomeAssistant,
+    simulator: Simulator,
+    service_account: Account,
+    bela: str,
+    status: int,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    simulator.fault("/sendsms/", "status", status=status, retry_after=45)
+    await send(home, bela, "hi")
+    assert service_account.sent == []
+    freezer.tick(timedelta(minutes=1))
+    async_fire_time_changed(home)
     await settle(home)
-    assert str(await refusal(home, bela, "hi")) == sentence("cannot_connect")
+    assert [sent.fields["message"] for sent in service_account.sent] == ["hi"]
 
 
 async def test_a_text_that_cannot_be_sent_is_refused_here(

@@ -5,7 +5,7 @@ from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 
 from .api import SmsMobileApiClient
@@ -17,9 +17,11 @@ from .inbound.ledger import Ledger
 from .inbound.webhook import Webhook, async_delete_webhook
 from .legacy_files import async_import_files
 from .options import Options
+from .outbound.messages import Messages
 from .outbound.outbox import Outbox
 from .outbound.rate_limit import RateLimiter
 from .outbound.reports import Reports
+from .outbound.transmitter import Transmitter
 from .phones import Phones
 from .repairs import Issue, Issues
 from .storage import Database, StorageError, async_remove_files
@@ -54,17 +56,28 @@ class Account:
             hass, entry, options=options, database=database, inbox=inbox, issues=issues
         )
         self.rate_limiter = RateLimiter(hass, entry, options=options, database=database, issues=issues)
-        self.reports = Reports(hass, entry, client=client, database=database)
+        self.messages = messages = Messages(database)
+        self.reports = Reports(hass, entry, client=client, messages=messages)
+        self.transmitter = Transmitter(
+            hass,
+            entry,
+            client=client,
+            options=options,
+            database=database,
+            rate_limiter=self.rate_limiter,
+            messages=messages,
+            reports=self.reports,
+            issues=issues,
+        )
         self.outbox = Outbox(
             hass,
             entry,
             options=options,
             contacts=contacts,
             phones=phones,
-            client=client,
-            rate_limiter=self.rate_limiter,
+            messages=messages,
             reports=self.reports,
-            issues=issues,
+            transmitter=self.transmitter,
         )
         self.coordinator = PollCoordinator(
             hass,
@@ -90,7 +103,7 @@ class Account:
         await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         await self.rate_limiter.load()
-        await self.reports.load()
+        await self.messages.load()
         self.phones.load()
         await self.webhook.start(is_new=is_new)
         self.database.loaded()
@@ -113,7 +126,7 @@ class Account:
         self.outbox.start()
         await self.webhook.track_url()
         # The coordinator polls for as long as it has a listener.
-        self.entry.async_on_unload(self.coordinator.async_add_listener(lambda: None))
+        self.entry.async_on_unload(self.coordinator.async_add_listener(self._polled))
         first_poll = self.entry.async_create_background_task(
             hass, self.coordinator.async_refresh(), f"{self.entry.title} first poll"
         )
@@ -127,6 +140,11 @@ class Account:
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens its inbox")
 
         self.entry.async_on_unload(async_at_started(hass, started))
+
+    @callback
+    def _polled(self) -> None:
+        if self.coordinator.last_update_success:
+            self.outbox.retry_now()
 
     async def stop(self) -> None:
         """Wait for what is being sent, stop all timers and close the database."""

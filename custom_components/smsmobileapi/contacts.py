@@ -3,12 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 import unicodedata
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 
-from .const import CONF_CHANNEL, CONF_NUMBER, CONF_PHONE, CONF_SIM, SUBENTRY_CONTACT
+from .const import (
+    CONF_CHANNEL,
+    CONF_NUMBER,
+    CONF_PHONE,
+    CONF_RETRY_FOR,
+    CONF_SIM,
+    CONF_SMS_AFTER,
+    SUBENTRY_CONTACT,
+)
+
+# A notification is tried for ten minutes where the service can't be reached.
+DEFAULT_RETRY_FOR: Final = 600
 
 
 class Route(StrEnum):
@@ -25,7 +36,8 @@ class Contact:
     """A phone number with a name and a route.
 
     `contact_id` is the id of the subentry. `number` is in E.164 form or a short code. `phone` (a SID) and `sim` (1 or 2)
-    are what sends to this contact; None leaves the choice to the account's options.
+    are what sends to this contact; None leaves the choice to the account's options. `retry_for` and `sms_after` are those of
+    its notify entity, in seconds.
     """
 
     contact_id: str
@@ -34,6 +46,8 @@ class Contact:
     route: Route
     phone: str | None = None
     sim: int | None = None
+    retry_for: int = DEFAULT_RETRY_FOR
+    sms_after: int = 0
 
     @classmethod
     def from_subentry(cls, subentry: ConfigSubentry) -> Self:
@@ -46,6 +60,8 @@ class Contact:
             route=Route(subentry.data[CONF_CHANNEL]),
             phone=subentry.data.get(CONF_PHONE),
             sim=subentry.data.get(CONF_SIM),
+            retry_for=subentry.data.get(CONF_RETRY_FOR, DEFAULT_RETRY_FOR),
+            sms_after=subentry.data.get(CONF_SMS_AFTER, 0),
         )
 
 

@@ -33,10 +33,11 @@ async def async_get_config_entry_diagnostics(
             "ledger_size": account.ledger.size,
         },
         "outbox": {
-            "counts": dict(outbox.counts),
-            "last_sent": outbox.last_sent,
+            "counts": dict(account.transmitter.counts),
+            "last_sent": account.transmitter.last_sent,
             "limit_resumes_at": account.rate_limiter.resumes_at,
             "pending_reports": account.reports.pending,
+            "waiting": outbox.waiting,
             "sent_in_a_day": account.rate_limiter.sent_in_a_day,
         },
         "phones": [_phone(account, phone) for phone in account.phones],

@@ -106,7 +106,7 @@ def _received_row(account: Account, message: ReceivedMessage, sender: str) -> di
 def _sent_row(account: Account, entry: SentLogEntry, recipient: str) -> dict[str, Any]:
     contact = account.contacts.by_number(recipient)
     status, error = entry.status, entry.error
-    known = account.reports.find(entry.message_id)
+    known = account.messages.find(entry.message_id)
     if status is Status.ACCEPTED and known and known.status in {Status.SENT, Status.FAILED}:
         # The webhook has reported what the log does not show yet.
         status, error = known.status, known.error

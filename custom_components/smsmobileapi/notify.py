@@ -36,7 +36,9 @@ class ContactNotify(ContactEntity, NotifyEntity):
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Send a message. The title becomes its first line."""
         text = f"{title}\n{message}".strip() if title else message
-        await self._entry.runtime_data.outbox.send([self._contact], text, SendOptions(context=self._context))
+        contact = self._contact
+        options = SendOptions(context=self._context, retry_for=contact.retry_for, sms_after=contact.sms_after)
+        await self._entry.runtime_data.outbox.send([contact], text, options)
 
 
 class PhoneNotify(PhoneEntity, NotifyEntity):

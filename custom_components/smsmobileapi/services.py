@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
@@ -31,15 +31,19 @@ ATTR_MEDIA_URL: Final = "media_url"
 ATTR_MESSAGE: Final = "message"
 ATTR_MESSAGE_ID: Final = "message_id"
 ATTR_RECIPIENTS: Final = "recipients"
+ATTR_RETRY_FOR: Final = "retry_for"
 ATTR_SEND_AT: Final = "send_at"
 ATTR_SHORT_LINKS: Final = "short_links"
 ATTR_SINCE: Final = "since"
+ATTR_SMS_AFTER: Final = "sms_after"
 ATTR_TEXT: Final = "text"
 ATTR_TO: Final = "to"
 ATTR_URGENT: Final = "urgent"
 ATTR_WAIT_FOR_REPORT: Final = "wait_for_report"
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 1000
+_NO_TIME: Final = timedelta()
+_A_DAY: Final = timedelta(days=1)
 
 
 def _recipient(value: Any) -> str | int:
@@ -58,6 +62,7 @@ def _time(value: Any) -> datetime:
         raise vol.Invalid("there is no such time") from None
 
 
+_DURATION: Final = vol.All(cv.time_period, vol.Range(min=_NO_TIME, max=_A_DAY))
 _ACCOUNT: Final = {vol.Optional(ATTR_ACCOUNT): cv.string}
 _WAIT: Final = {vol.Optional(ATTR_WAIT_FOR_REPORT): vol.All(vol.Coerce(float), vol.Range(min=1, max=3600))}
 _RECIPIENTS: Final = {vol.Required(ATTR_RECIPIENTS): vol.All(cv.ensure_list, [_recipient])}
@@ -73,6 +78,8 @@ SEND_MESSAGE_SCHEMA: Final = vol.Schema(
         vol.Exclusive(ATTR_MEDIA, ATTR_MEDIA): vol.Any(cv.string, dict),
         vol.Exclusive(ATTR_MEDIA_URL, ATTR_MEDIA): cv.string,
         vol.Exclusive(ATTR_CAMERA, ATTR_MEDIA): cv.entity_id,
+        vol.Optional(ATTR_RETRY_FOR, default=_NO_TIME): _DURATION,
+        vol.Optional(ATTR_SMS_AFTER, default=_NO_TIME): _DURATION,
         vol.Optional(ATTR_SHORT_LINKS, default=False): cv.boolean,
         vol.Optional(ATTR_ENCRYPT, default=False): cv.boolean,
         vol.Optional(ATTR_URGENT, default=False): cv.boolean,
@@ -120,6 +127,8 @@ async def _send_message(call: ServiceCall) -> ServiceResponse:
         context=call.context,
         is_urgent=data[ATTR_URGENT],
         report_within=data.get(ATTR_WAIT_FOR_REPORT),
+        retry_for=data[ATTR_RETRY_FOR].total_seconds(),
+        sms_after=data[ATTR_SMS_AFTER].total_seconds(),
         route=data.get(CONF_CHANNEL),
         phone=data.get(CONF_PHONE),
         sim=data.get(CONF_SIM),
@@ -172,9 +181,10 @@ async def _get_messages(call: ServiceCall) -> ServiceResponse:
 
 async def _delete_message(call: ServiceCall) -> ServiceResponse:
     """Delete a message from the service's log."""
-    message_id = call.data[ATTR_MESSAGE_ID]
+    message_id, account = call.data[ATTR_MESSAGE_ID], _account(call)
+    known = account.messages.find(message_id)
     with _service_errors(call):
-        is_deleted = await _account(call).client.delete_message(message_id)
+        is_deleted = await account.client.delete_message((known and known.service_id) or message_id)
     if not is_deleted:
         raise invalid("message_not_found")
     return {"message_id": message_id}
@@ -182,8 +192,10 @@ async def _delete_message(call: ServiceCall) -> ServiceResponse:
 
 async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
     """Answer with which recipients have WhatsApp."""
-    outbox = _account(call).outbox
-    found = [outbox.recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]]
+    account = _account(call)
+    found = [
+        account.outbox.recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]
+    ]
     if not found:
         raise invalid("no_recipients")
     with _service_errors(call):
@@ -192,7 +204,7 @@ async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
                 {
                     "recipient": number,
                     "contact": contact.name if contact else None,
-                    "has_whatsapp": await outbox.whatsapp_numbers.check(number),
+                    "has_whatsapp": await account.transmitter.whatsapp_numbers.check(number),
                 }
                 for number, contact in found
             ]

@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.outbound import delivery
-from custom_components.smsmobileapi.outbound.outbox import TASK_NAME
+from custom_components.smsmobileapi.outbound.jobs import TASK_NAME
 from simulator import Account, SentMessage, Simulator, report_data, sent_log
 
 from ..conftest import KEY, OUR_LOG, add_contact, settle
@@ -306,7 +306,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 def do_not_wait(monkeypatch: Patch) -> None:
     """Retry and look up at once: where the clock stands still, the shortest wait never ends."""
-    monkeypatch.setattr(delivery, "LOOK_UPS", (0, 0, 0))
+    monkeypatch.setattr(delivery, "LOOK_UPS", (0, 0, 0, 0, 0))
     monkeypatch.setattr(delivery, "FIRST_WAIT", 0)
 
 

@@ -35,7 +35,6 @@ from .sending import (
     our_lines,
     statuses,
     until,
-    warnings,
 )
 
 FAILED = ("whatsapp", "failed")
@@ -202,7 +201,7 @@ async def test_where_an_sms_would_not_be_sent_either_or_whatsapp_may_have_it_the
     for kind, options, key in table:
         case.simulator.reset()
         case.fault(SEND, kind, **options)
-        case.fault(LOG, "status", status=500)
+        case.fault(LOG, "status", status=500, count=5)
         assert (await case.error_of(**ELSE_SMS)).translation_key == key
         assert {fields["sendsms"] for fields in case.requests()} == {"0"}
     assert case.sent_in_a_day == 2
@@ -328,23 +327,25 @@ async def test_the_sms_does_not_go_before_its_time(
 # The limits.
 
 
-async def test_the_limit_of_a_minute_lets_the_sms_pass_and_that_of_a_day_does_not(
-    hooked: Case, caplog: Log
-) -> None:
-    await hooked.set_options(messages_per_minute=1, messages_per_day=2)
+async def test_an_sms_beyond_a_limit_waits_until_it_may_be_sent(hooked: Case, freezer: Clock) -> None:
+    await hooked.set_options(messages_per_minute=1)
     await send_and_fail(hooked)
+    await hooked.pass_time(freezer, seconds=40)
+    assert hooked.channels == ["whatsapp"]
+    await hooked.pass_time(freezer, seconds=25)
+    await until(lambda: len(hooked.sent) == 2)
     assert hooked.channels == ["whatsapp", "sms"]
-    await hooked.set_options(messages_per_minute=3, messages_per_day=3)
-    caplog.clear()
+    await hooked.set_options(messages_per_day=hooked.sent_in_a_day + 1)
     await send_and_fail(hooked)
+    await hooked.pass_time(freezer, minutes=10)
     assert hooked.channels == ["whatsapp", "sms", "whatsapp"]
-    about_limit, about_fallback = warnings(caplog)
-    assert "limit of 3 messages a day" in about_limit
-    assert "limit_day" in about_fallback
+    await hooked.set_options(messages_per_day=100)
+    await hooked.pass_time(freezer, minutes=2)
+    assert hooked.channels == ["whatsapp", "sms", "whatsapp", "sms"]
 
 
-async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_again(
-    hooked: Case, caplog: Log
+async def test_an_sms_that_is_refused_does_not_count_is_reported_and_not_tried_again(
+    hooked: Case, caplog: Log, events: Events
 ) -> None:
     await hooked.send(**ELSE_SMS)
     body = {"result": {"error": 0, "sent": "0", "note": f"no credit for {ANNA}: {TEXT}"}}
@@ -354,10 +355,9 @@ async def test_an_sms_that_is_refused_does_not_count_is_logged_and_not_tried_aga
     await hooked.settle()
     assert len(hooked.requests()) == 2
     assert hooked.sent_in_a_day == 1
-    (warning,) = warnings(caplog)
-    assert "refused" in warning
-    assert "credit" not in warning
-    hooked.assert_private(our_lines(caplog))
+    assert statuses(events) == [FAILED, ("sms", "failed")]
+    assert "no credit" in events[1].data["error"]
+    hooked.assert_private([*our_lines(caplog), events[1].data["error"]])
     await hooked.reload()
     assert len(hooked.requests()) == 2
 
@@ -389,7 +389,6 @@ async def test_a_reload_or_a_stop_in_the_middle_waits_for_the_sms(
             await hooked.settle()
             await hooked.report(hooked.sent[1], "sent")
             assert statuses(events) == [FAILED, SENT]
-        assert hooked.account.runtime_data.reports.without_sms == []
 
 
 async def test_a_kill_between_report_and_sms_loses_nothing(
@@ -418,6 +417,7 @@ async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
     await fail_unsent(hooked)
     hooked.other_message()
     await hooked.kill()
+    await hooked.pass_time(freezer, seconds=1)
     assert hooked.channels == ["sms", "whatsapp", "sms"]
     await hooked.report(hooked.sent[2], "sent")
     assert statuses(events) == [FAILED, SENT]
@@ -426,20 +426,20 @@ async def test_a_kill_while_the_sms_is_sent_sends_one_where_the_log_has_it(
 
 @pytest.mark.parametrize("how", ["log is unreadable", "text is encrypted", "a day has passed"])
 async def test_after_a_kill_no_sms_is_sent_that_may_have_been_sent_or_is_too_late(
-    hooked: Case, freezer: Clock, caplog: Log, monkeypatch: Patch, how: str
+    hooked: Case, freezer: Clock, events: Events, monkeypatch: Patch, how: str
 ) -> None:
     do_not_wait(monkeypatch)
     await fail_unsent(hooked, encrypt=how == "text is encrypted")
     if how == "log is unreadable":
-        hooked.fault(LOG, "status", status=500, count=9)
+        hooked.fault(LOG, "status", status=500, count=9_000)
     if how == "a day has passed":
         freezer.tick(timedelta(days=1, minutes=1))
-    caplog.clear()
     await hooked.kill()
-    await hooked.pass_time(freezer, seconds=2)
+    await hooked.pass_time(freezer, minutes=11)
+    await hooked.pass_time(freezer, days=1)
     assert hooked.channels == ["whatsapp"]
-    expected = 0 if how == "a day has passed" else 1
-    assert len([line for line in warnings(caplog) if "may_have_been_sent" in line]) == expected
+    assert statuses(events) == [FAILED, ("sms", "unknown")]
+    assert events[1].data["error"] == "may_have_been_sent"
 
 
 async def test_a_message_that_failed_while_home_assistant_was_down_becomes_an_sms(
@@ -498,16 +498,12 @@ async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
         ("status", {"status": 403}, "invalid_auth"),
         ("drop_before", {"count": 2}, "may_have_been_sent"),
         ("delay", {"seconds": 0}, "report_failed"),
-        ("", {}, "limit_day"),
     ]
     for kind, options, key in table:
         hooked.simulator.reset()
-        if key == "limit_day":
-            await hooked.set_options(messages_per_day=hooked.sent_in_a_day + 1)
         waiting = asyncio.create_task(hooked.error_of(wait_for_report=60, **ELSE_SMS))
         await until(lambda: hooked.pending)
-        if key != "limit_day":
-            hooked.fault(SEND, kind, **options)
+        hooked.fault(SEND, kind, **options)
         await hooked.report(hooked.sent[0], "failed", "NOT_ON_WHATSAPP")
         if key == "report_failed":
             await until(lambda: hooked.pending)

@@ -6,6 +6,7 @@ from functools import partial
 import time
 from typing import Any
 
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.smsmobileapi.api import Channel
@@ -163,7 +164,7 @@ async def test_a_slow_log_is_read_once_however_much_is_sent_meanwhile(
     gate.open()
     await case.settle()
     assert look_ups(case, first["message_id"]) == 1
-    message = case.account.runtime_data.reports.find(first["message_id"])
+    message = case.account.runtime_data.messages.find(first["message_id"])
     assert message
     assert message.looked_up == 1
 
@@ -325,15 +326,18 @@ async def test_a_reload_while_something_is_under_way_reports_it_once(
 
 
 async def test_a_reload_does_not_wait_for_ever(case: Case, monkeypatch: Patch) -> None:
-    monkeypatch.setattr("custom_components.smsmobileapi.outbound.outbox.STOPS_WITHIN", 0.01)
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.jobs.STOPS_WITHIN", 0.01)
     gate = case.gate(monkeypatch)
     sending = asyncio.create_task(case.send())
     await gate.is_reached()
     assert await case.home.config_entries.async_reload(case.account.entry_id)
-    assert not sending.done()
+    with pytest.raises(HomeAssistantError) as caught:
+        await sending
+    assert caught.value.translation_key == "may_have_been_sent"
     gate.open()
-    (row,) = await sending
-    assert row["status"] == "accepted"
+    # The account looks for what it did not wait for.
+    await until(lambda: case.pending)
+    assert len(case.sent) == 1
 
 
 async def test_a_message_whose_caller_is_cancelled_is_still_sent_and_followed(
@@ -402,7 +406,12 @@ async def test_following_one_costs_the_same_whatever_else_is_followed(
 
     def message(number: int, at: float) -> OutboundMessage:
         return OutboundMessage(
-            message_id=str(number), channel=Channel.SMS, recipient=ANNA, contact=None, accepted_at=at
+            message_id=str(number),
+            service_id=str(number),
+            channel=Channel.SMS,
+            recipient=ANNA,
+            contact=None,
+            accepted_at=at,
         )
 
     async def saved() -> list[str]:
@@ -426,7 +435,8 @@ async def test_following_one_costs_the_same_whatever_else_is_followed(
     reports.follow(message(2_000, now))
     assert written == 2  # one that is new, one that is forgotten
     assert reports.pending == len(await saved()) == 2_000
-    assert reports.find("0") is None and reports.find("1")
+    messages = case.account.runtime_data.messages
+    assert messages.find("0") is None and messages.find("1")
     freezer.tick(timedelta(days=31))
     reports.follow(message(2_001, time.time()))
     assert await saved() == ["2001"]

@@ -33,8 +33,9 @@ class Direction(StrEnum):
 
 
 class Status(StrEnum):
-    """The status of a sent message. UNKNOWN: the service has not reported any final status."""
+    """The status of a message. QUEUED: the service has not got it yet. UNKNOWN: it has not reported any final status."""
 
+    QUEUED = "queued"
     ACCEPTED = "accepted"
     SENT = "sent"
     FAILED = "failed"

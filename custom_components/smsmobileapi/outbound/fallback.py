@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from typing import Final
 from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from ..api import SmsMobileApiClient, SmsMobileApiError, Status
-from ..const import signal_report
+from ..api import SendRequest, SmsMobileApiClient, SmsMobileApiError, Status
+from ..const import signal_report, signal_sent
+from .messages import Messages
 from .models import OutboundMessage
 from .reports import Reports
 
@@ -57,34 +61,42 @@ class WhatsAppNumbers:
 
 
 class Fallback:
-    """Sends for one account the SMS of WhatsApp messages that failed.
-
-    `send` starts to send the SMS of a failed message; its second argument says whether it may have been sent before.
-    """
+    """Sends for one account the SMS of WhatsApp messages that failed, or were not sent in time."""
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
         *,
+        messages: Messages,
         reports: Reports,
-        send: Callable[[OutboundMessage, bool], asyncio.Task[OutboundMessage]],
+        send: Callable[[OutboundMessage, SendRequest], asyncio.Task[OutboundMessage]],
     ) -> None:
+        """`send` starts to send the SMS in place of a message."""
         self._hass = hass
         self._entry = entry
+        self._messages = messages
         self._reports = reports
         self._send = send
         # By the id of the message that failed.
         self._tasks: dict[str, asyncio.Task[OutboundMessage]] = {}
+        self._timers: dict[str, CALLBACK_TYPE] = {}
 
     @callback
     def start(self) -> None:
         """Send an SMS for each message that fails, and for those whose SMS Home Assistant could not send before it stopped."""
-        for message in self._reports.without_sms:
-            self._start_task(message, may_have_been_sent=True)
-        self._entry.async_on_unload(
-            async_dispatcher_connect(self._hass, signal_report(self._entry.entry_id), self._status_changed)
-        )
+        for message in self._messages:
+            self._status_changed(message)
+        self._entry.async_on_unload(self._stop_timers)
+        for signal in (signal_sent, signal_report):
+            self._entry.async_on_unload(
+                async_dispatcher_connect(self._hass, signal(self._entry.entry_id), self._status_changed)
+            )
+
+    @callback
+    def _stop_timers(self) -> None:
+        for cancel in self._timers.values():
+            cancel()
 
     async def wait_for_sms(self, message_id: str) -> OutboundMessage | None:
         """Return the SMS that is sent for a failed message, None where there is none. Raises HomeAssistantError."""
@@ -96,12 +108,33 @@ class Fallback:
 
     @callback
     def _status_changed(self, message: OutboundMessage) -> None:
-        if message.status is Status.FAILED and message.sms_instead:
-            self._start_task(message, may_have_been_sent=False)
+        if message.sms_instead is None:
+            return
+        if message.status is Status.FAILED:
+            self._send_sms(message, message.sms_instead)
+        elif message.status is Status.ACCEPTED and message.sms_after:
+            due_at = max(message.leaves_at + message.sms_after, dt_util.utcnow().timestamp())
+            job = HassJob(partial(self._time_is_over, message.message_id), cancel_on_shutdown=True)
+            self._timers[message.message_id] = async_track_point_in_utc_time(
+                self._hass, job, dt_util.utc_from_timestamp(due_at)
+            )
+
+    async def _time_is_over(self, message_id: str, _now: datetime) -> None:
+        """Send the SMS, unless the sent log shows now what no report said."""
+        self._timers.pop(message_id, None)
+        if waiting := self._waiting(message_id):
+            await self._reports.look_up([waiting])
+        if (waiting := self._waiting(message_id)) and waiting.sms_instead:
+            self._send_sms(waiting, waiting.sms_instead)
+
+    def _waiting(self, message_id: str) -> OutboundMessage | None:
+        message = self._messages.find(message_id)
+        return message if message and message.status is Status.ACCEPTED else None
 
     @callback
-    def _start_task(self, message: OutboundMessage, *, may_have_been_sent: bool) -> None:
-        if message.message_id not in self._tasks:
-            self._tasks[message.message_id] = self._send(message, may_have_been_sent)
-            if len(self._tasks) > REMEMBERED_AT_MOST:
-                del self._tasks[next(iter(self._tasks))]
+    def _send_sms(self, message: OutboundMessage, sms: SendRequest) -> None:
+        # In one transaction: after a kill, the SMS either waits in the database, or is still to be made.
+        self._messages.put(replace(message, sms_instead=None))
+        self._tasks[message.message_id] = self._send(message, sms)
+        if len(self._tasks) > REMEMBERED_AT_MOST:
+            del self._tasks[next(iter(self._tasks))]

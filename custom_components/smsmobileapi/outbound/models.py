@@ -1,50 +1,98 @@
-"""A sent message: what is stored about it, and what automations get of it."""
+"""A message that is sent: what is stored about it, and what automations get of it."""
 
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Self
+from uuid import uuid4
 
+from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 
 from ..api import Channel, SendRequest, Status
+from .segments import count_segments
+
+_REQUESTS: Final = ("request", "sms_instead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """A message that the service accepted, and what became of it. Times are Unix seconds.
+    """A message from the moment that somebody sends it, and what became of it. Times are Unix seconds, 0 for none.
 
-    `recipient` is a normalised number, `contact` the name of the contact who has it. `looked_up` counts the look-ups in the
-    sent log, `look_up_at` is the time of the next. `due_at` is when the service is to send the message, 0 for at once.
-    `sms_instead` is the SMS to send where WhatsApp fails.
+    `message_id` is what callers and reports have, `service_id` the id that the service gave it; they differ where the caller
+    was answered before the service had it: then `keeps_id`. `recipient` is a normalised number, `contact` the name of the contact who has it. `parts`
+    is how many SMS it takes, `send_id` what the rate limiter counts it as.
+
+    Until the service accepts it, `request` is what to send, `expires_at` until when to try, `left_at` since when the service
+    may have it, and `left_times` how many requests for it had an unknown end. `due_at` is when the service is to send it (the
+    requests have no `send_at`). `sms_instead` is the SMS to send where WhatsApp fails, or has not sent the message after
+    `sms_after` seconds.
+
+    From then on `looked_up` counts the look-ups in the sent log, `look_up_at` is the time of the next.
     """
 
     message_id: str
     channel: Channel
-    recipient: str
-    contact: str | None
+    recipient: str = field(repr=False)
+    contact: str | None = field(repr=False)
+    service_id: str | None = None
+    keeps_id: bool = False
     accepted_at: float = field(default_factory=lambda: dt_util.utcnow().timestamp())
     status: Status = Status.ACCEPTED
     error: str | None = None
+    parts: int = 1
+    is_urgent: bool = False
+    send_id: int | None = None
+    request: SendRequest | None = None
+    sms_instead: SendRequest | None = None
+    sms_after: float = 0
+    expires_at: float = 0
+    left_at: float = 0
+    left_times: int = 0
     looked_up: int = 0
     look_up_at: float = 0
     due_at: float = 0
-    sms_instead: SendRequest | None = None
+    context: Context | None = field(default=None, compare=False, repr=False)
 
     @property
     def leaves_at(self) -> float:
         """Return the earliest time at which the service sends the message."""
         return max(self.accepted_at, self.due_at)
 
+    @property
+    def is_pending(self) -> bool:
+        """Return whether it has no final status yet."""
+        return self.status in {Status.QUEUED, Status.ACCEPTED}
+
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Return the message from its fields as they were saved. Raises ValueError, TypeError and LookupError."""
-        sms = saved.get("sms_instead")
-        return cls(
-            **{
-                **saved,
-                "channel": Channel(saved["channel"]),
-                "status": Status(saved["status"]),
-                "sms_instead": sms and SendRequest(**{**sms, "channel": Channel(sms["channel"])}),
-            }
+        """Return the message from what `as_saved` returned. Raises ValueError, TypeError and LookupError."""
+        requests = {
+            name: SendRequest(**{**request, "channel": Channel(request["channel"])})
+            for name in _REQUESTS
+            if (request := saved.get(name))
+        }
+        enums = {"channel": Channel(saved["channel"]), "status": Status(saved["status"])}
+        return cls(**{"service_id": saved["message_id"], **saved, **requests, **enums})
+
+    def as_saved(self) -> dict[str, Any]:
+        """Return the fields that are stored, for JSON."""
+        saved = asdict(replace(self, context=None))
+        del saved["context"]
+        return saved
+
+    def sms_in_its_place(self, sms: SendRequest, *, expires_at: float) -> Self:
+        """Return the SMS that is sent where this WhatsApp message failed."""
+        return type(self)(
+            message_id=uuid4().hex,
+            channel=Channel.SMS,
+            recipient=self.recipient,
+            contact=self.contact,
+            status=Status.QUEUED,
+            parts=parts_of(sms),
+            is_urgent=self.is_urgent,
+            request=sms,
+            expires_at=expires_at,
+            due_at=self.due_at,
+            context=self.context,
         )
 
     def as_response(self) -> dict[str, Any]:
@@ -67,3 +115,8 @@ class OutboundMessage:
             "status": self.status.value,
             "error": self.error,
         }
+
+
+def parts_of(request: SendRequest) -> int:
+    """Return how many SMS a request costs; a WhatsApp message counts as one."""
+    return count_segments(request.text).parts if request.channel is Channel.SMS else 1

@@ -13,8 +13,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from ..const import DOMAIN
 from ..database_file import Statement
-from ..errors import failed
 from ..options import Options
 from ..repairs import Issue, Issues
 from ..storage import Database
@@ -28,6 +28,10 @@ RUNS_REMEMBERED: Final = 1_000
 # Home Assistant's automations and scripts fire these for each run.
 _RUN_EVENTS: Final = ("automation_triggered", "script_started")
 _INSERT: Final = "insert into sends (id, time) values (?, ?)"
+
+
+class LimitReached(HomeAssistantError):
+    """A limit is reached."""
 
 
 class RateLimiter:
@@ -79,7 +83,7 @@ class RateLimiter:
         return sum(time > since for time in self._sends.values())
 
     @callback
-    def acquire(self, *, is_urgent: bool, context: Context | None) -> int:
+    def acquire(self, parts: int = 1, *, is_urgent: bool, context: Context | None) -> int:
         """Count a message that is about to be sent; return what `release` needs. Raises HomeAssistantError at a limit.
 
         An urgent message may exceed the limit of a minute, never that of a day.
@@ -152,7 +156,11 @@ class RateLimiter:
                 unit,
                 resumes,
             )
-        return failed("limit_minute" if period == MINUTE else "limit_day", limit=str(limit), resumes=resumes)
+        return LimitReached(
+            translation_domain=DOMAIN,
+            translation_key="limit_minute" if period == MINUTE else "limit_day",
+            translation_placeholders={"limit": str(limit), "resumes": resumes},
+        )
 
     def _limits(self) -> tuple[int, int]:
         return self._options.messages_per_minute, self._options.messages_per_day

@@ -44,7 +44,9 @@ class Recipient:
 class SendOptions:
     """How to send a message. Where `route`, `phone` or `sim` is None, that of the contact is used, else that of the account.
 
-    `context` is that of the action, `report_within` how many seconds to wait for the message's status. An urgent message may
+    `context` is that of the action, `report_within` how many seconds to wait for the message's status. `retry_for` is for how
+    many seconds to try where the service can't be reached, `sms_after` after how many a WhatsApp message that was not sent goes
+    by SMS (0: not). An urgent message may
     exceed the limit of a minute. `phone` is a device id, a name or a SID, `sim` is 1 or 2, `send_at` an aware time, `media`
     what `async_read_media` reads.
     """
@@ -52,6 +54,8 @@ class SendOptions:
     context: Context | None = None
     is_urgent: bool = False
     report_within: float | None = None
+    retry_for: float = 0
+    sms_after: float = 0
     route: Route | None = None
     phone: str | None = None
     sim: int | None = None

@@ -1,0 +1,91 @@
+"""Jobs: the tasks that send. Where the caller is cancelled, what has not left never does; what has left is finished."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, callback
+
+from ..const import DOMAIN
+from ..errors import failed
+
+STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
+TASK_NAME: Final = f"{DOMAIN} sends a message"
+
+
+class Job[ResultT]:
+    """A task that sends, and whether its caller still wants that.
+
+    `has_caller` is False where nobody waits for the result, `is_wanted` where the caller was cancelled.
+    """
+
+    task: asyncio.Task[ResultT]
+
+    def __init__(self, *, has_caller: bool) -> None:
+        self.has_caller = has_caller
+        self.is_wanted = True
+        self._has_left = False
+
+    def leaves(self, has_left: bool) -> None:
+        """Record that a request is about to be made, or that the service has certainly not accepted it."""
+        self._has_left = has_left
+
+    async def result(self) -> ResultT:
+        """Wait for the task; return its result. Raises HomeAssistantError."""
+        try:
+            await asyncio.wait([self.task])
+        except asyncio.CancelledError:
+            self.has_caller = self.is_wanted = False
+            self.cancel_unless_left()
+            raise
+        if self.task.cancelled():
+            raise failed("may_have_been_sent" if self._has_left else "interrupted")
+        return self.task.result()
+
+    def cancel_unless_left(self) -> None:
+        """Cancel the task where no request was made."""
+        if not self._has_left:
+            self.task.cancel()
+
+
+class Jobs:
+    """The jobs of one account that are not done."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        self._hass = hass
+        self._jobs: set[Job[Any]] = set()
+        self.is_stopped = False
+
+    @callback
+    def start[ResultT](
+        self, send: Callable[[Job[ResultT]], Coroutine[Any, Any, ResultT]], *, has_caller: bool = True
+    ) -> Job[ResultT]:
+        """Start a job; return it."""
+        job = Job[ResultT](has_caller=has_caller)
+        job.task = self._hass.async_create_task(send(job), TASK_NAME)
+        self._jobs.add(job)
+
+        def is_done(task: asyncio.Task[ResultT]) -> None:
+            self._jobs.discard(job)
+            if not task.cancelled():
+                # Without this, asyncio would log the error where nobody waits for the task.
+                task.exception()
+
+        job.task.add_done_callback(is_done)
+        return job
+
+    async def wait(self) -> None:
+        """Wait until all are done, for 15 seconds at most."""
+        if tasks := [job.task for job in self._jobs]:
+            await asyncio.wait(tasks, timeout=STOPS_WITHIN)
+
+    async def stop(self) -> None:
+        """Stop what has not left, wait for the rest, for 15 seconds at most, and stop that."""
+        self.is_stopped = True
+        for job in list(self._jobs):
+            job.cancel_unless_left()
+        await self.wait()
+        tasks = [job.task for job in self._jobs]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
