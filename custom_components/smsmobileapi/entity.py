@@ -170,6 +170,12 @@ class PhoneEntity(CoordinatorEntity[PollCoordinator]):
 
     @property
     @override
+    def available(self) -> bool:
+        """Return whether the service can be reached. What it has not told since the set-up is unknown, not unavailable."""
+        return super().available or not self._phones.is_read
+
+    @property
+    @override
     def device_info(self) -> DeviceInfo:
         """Return the phone's device."""
         return phone_device(self.hass, self._entry, self._phone)
