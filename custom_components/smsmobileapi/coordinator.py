@@ -89,8 +89,8 @@ class PollCoordinator(DataUpdateCoordinator[None]):
             messages, listed = await self._new_messages(zone, LONG_OVERLAP if is_long else SHORT_OVERLAP)
         except SmsMobileApiError as err:
             self._issues.check_subscription(err)
-            # When the service is back, what it lists is new.
-            self._phones_at = None
+            # The webhook does not tell when the service is back. The phones may have changed by then.
+            self.update_interval, self._phones_at = POLL_ALONE, None
             raise for_poll(err) from None
         self._issues.check_subscription(None)
         self.last_success = dt_util.utcnow()
