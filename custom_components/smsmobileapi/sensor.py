@@ -168,7 +168,7 @@ class MessageCounter(AccountEntity, RestoreSensor):
     def _count(self, message: InboundMessage | OutboundMessage) -> None:
         if self.entity_description.is_counted(message):
             self._attr_native_value += 1
-            self.async_write_ha_state()
+            self._write_state_of(message)
 
 
 class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorEntity):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 
 from ..api import Channel, SendRequest, Status
@@ -14,7 +15,7 @@ class OutboundMessage:
 
     `recipient` is a normalised number, `contact` the name of the contact who has it. `looked_up` counts the look-ups in the
     sent log, `look_up_at` is the time of the next. `due_at` is when the service is to send the message, 0 for at once.
-    `sms_instead` is the SMS to send where WhatsApp fails.
+    `sms_instead` is the SMS to send where WhatsApp fails. `context` is that of the action; it is not saved.
     """
 
     message_id: str
@@ -28,6 +29,7 @@ class OutboundMessage:
     look_up_at: float = 0
     due_at: float = 0
     sms_instead: SendRequest | None = None
+    context: Context | None = None
 
     @property
     def leaves_at(self) -> float:

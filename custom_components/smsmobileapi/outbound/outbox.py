@@ -192,6 +192,7 @@ class Outbox:
             contact=recipient.contact.name if recipient.contact else None,
             due_at=options.send_at.timestamp() if options.send_at else 0,
             sms_instead=None if request is requests[-1] else replace(sms, send_at=None),
+            context=options.context,
         )
         self._reports.follow(message)
         return message
@@ -226,6 +227,7 @@ class Outbox:
             channel=channel,
             recipient=known.recipient if known else "",
             contact=known.contact if known else None,
+            context=options.context,
         )
         self._reports.follow(message)
         return message
@@ -251,6 +253,7 @@ class Outbox:
             recipient=whatsapp.recipient,
             contact=whatsapp.contact,
             due_at=whatsapp.due_at,
+            context=whatsapp.context,
         )
         self._reports.follow(message)
         return message

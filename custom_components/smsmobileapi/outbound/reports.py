@@ -161,7 +161,9 @@ class Reports:
         self._store(message)
         _LOGGER.debug("%s to %s: %s", message.channel, mask(message.recipient), status)
         self._hass.bus.async_fire(
-            EVENT_MESSAGE_REPORT, {"config_entry_id": self._entry.entry_id, **message.as_event_data()}
+            EVENT_MESSAGE_REPORT,
+            {"config_entry_id": self._entry.entry_id, **message.as_event_data()},
+            context=message.context,
         )
         async_dispatcher_send(self._hass, signal_report(self._entry.entry_id), message)
 
@@ -262,7 +264,9 @@ class Reports:
 
 
 def _row(message: OutboundMessage) -> tuple[str, str]:
-    return message.message_id, json.dumps(asdict(message))
+    saved = asdict(replace(message, context=None))
+    del saved["context"]
+    return message.message_id, json.dumps(saved)
 
 
 def _read(connection: sqlite3.Connection) -> list[OutboundMessage]:
