@@ -1,4 +1,4 @@
-"""Setting up an account: one request, then it is loaded; and how it fails."""
+"""Setting up an account: it asks nothing, so it always loads; then the first poll says what is wrong."""
 
 import asyncio
 from datetime import timedelta
@@ -19,9 +19,11 @@ from custom_components.smsmobileapi.phones import devices_of
 from simulator import Account, Simulator
 
 from .conftest import add_contact, settle
-from .flows.dialogs import another_server, faulty, in_state, sentence
+from .flows.dialogs import Spoil, another_server, faulty, in_state
+from .outbound.sending import until
 
 ANNA = "+36301234567"
+PHONES = "/gateway/mobile/list/"
 
 
 def paths(simulator: Simulator) -> list[str]:
@@ -33,24 +35,25 @@ def reauths(hass: HomeAssistant) -> int:
     return [flow["context"]["source"] for flow in flows].count(SOURCE_REAUTH)
 
 
-async def retry(hass: HomeAssistant) -> None:
-    """Wait until a failed set-up is tried again."""
+async def next_poll(hass: HomeAssistant) -> None:
+    """Wait until the next poll is done."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=2))
     await settle(hass)
 
 
-async def test_one_request_is_made_before_it_is_loaded(
+async def test_no_request_is_waited_for_before_it_is_loaded(
     home: HomeAssistant, simulator: Simulator, account: SmsMobileApiConfigEntry
 ) -> None:
     await home.config_entries.async_unload(account.entry_id)
-    simulator.reset()
-    # The set-up does not wait for the first poll, which hangs here.
-    simulator.fault("/getsms/", "hang_after")
-    async with asyncio.timeout(20):
-        assert await home.config_entries.async_setup(account.entry_id)
+    simulator.fault(PHONES, "delay", seconds=1)
+    assert await home.config_entries.async_setup(account.entry_id)
     assert account.state is ConfigEntryState.LOADED
-    assert [path for path in paths(simulator) if path != "/getsms/"] == ["/gateway/mobile/list/"]
-    assert paths(simulator)[0] == "/gateway/mobile/list/"
+    await home.async_block_till_done()
+    # A phone that was known before is there, and its values are unknown until the first poll is done.
+    for state in ("unknown", "80"):
+        battery = home.states.get("sensor.phone_battery")
+        assert battery and battery.state == state
+        await settle(home)
 
 
 async def test_it_polls_once_when_it_is_loaded_and_needs_no_phone(
@@ -60,45 +63,43 @@ async def test_it_polls_once_when_it_is_loaded_and_needs_no_phone(
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
     lists = [f"/call/{direction}/list/" for direction in ("missed", "incoming", "outgoing")]
-    assert paths(simulator) == ["/gateway/mobile/list/", "/getsms/", *lists]
+    assert paths(simulator) == [PHONES, "/getsms/", *lists]
     service_account.phones.clear()
     await home.config_entries.async_reload(account.entry_id)
     assert account.state is ConfigEntryState.LOADED
 
 
-async def test_what_passes_is_tried_again(
-    home: HomeAssistant, simulator: Simulator, service_account: Account, account: SmsMobileApiConfigEntry
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        faulty("*", "status", 9),
+        faulty("*", "status", 9, status=500),
+        faulty("*", "drop_before", 9),
+        faulty("*", "html", 9),
+        in_state("limited"),
+        in_state("expired"),
+        in_state("expired", "result"),
+    ],
+)
+async def test_it_loads_and_what_passes_is_asked_for_again(
+    home: HomeAssistant,
+    simulator: Simulator,
+    service_account: Account,
+    account: SmsMobileApiConfigEntry,
+    spoil: Spoil,
 ) -> None:
-    for name, spoil, code, placeholders in (
-        ("503", faulty("*", "status"), "cannot_connect", {}),
-        ("500", faulty("*", "status", status=500), "outcome_unknown", {}),
-        ("hung up", faulty("*", "drop_before", 9), "outcome_unknown", {}),
-        ("HTML", faulty("*", "html", 2), "unexpected_answer", {}),
-        ("too fast", in_state("limited"), "rate_limited", {"seconds": "30"}),
-        ("expired", in_state("expired"), "subscription_expired", {}),
-        ("expired, said with 200", in_state("expired", "result"), "subscription_expired", {}),
-    ):
-        spoil(simulator, service_account)
-        await home.config_entries.async_reload(account.entry_id)
-        assert account.state is ConfigEntryState.SETUP_RETRY, name
-        assert account.error_reason_translation_key == code, name
-        assert account.reason == sentence(code, **placeholders), name
-        assert reauths(home) == 0, name
-        simulator.faults.waiting.clear()
-        service_account.state = "good"
-        await retry(home)
-        assert account.state is ConfigEntryState.LOADED, name
-        assert account.reason is None, name
-
-    # The service is not there at all.
-    port = int(simulator.url.rpartition(":")[2])
-    await simulator.stop()
+    spoil(simulator, service_account)
     await home.config_entries.async_reload(account.entry_id)
-    assert account.state is ConfigEntryState.SETUP_RETRY
-    assert account.error_reason_translation_key == "cannot_connect"
-    await simulator.start(port=port)
-    await retry(home)
+    await settle(home)
     assert account.state is ConfigEntryState.LOADED
+    assert reauths(home) == 0
+    assert account.runtime_data.coordinator.last_update_success is False
+    simulator.faults.waiting.clear()
+    service_account.state = "good"
+    # Also the phones, which are asked for every 15 minutes else.
+    await next_poll(home)
+    battery = home.states.get("sensor.phone_battery")
+    assert battery and battery.state == "80"
 
 
 @pytest.mark.parametrize("dialect", ["status", "result"])
@@ -112,11 +113,10 @@ async def test_a_refused_key_is_asked_for_and_not_tried_again(
     in_state("unknown", dialect)(simulator, service_account)
     await home.config_entries.async_reload(account.entry_id)
     await settle(home)
-    assert account.state is ConfigEntryState.SETUP_ERROR
-    assert account.reason == sentence("invalid_auth")
+    assert account.state is ConfigEntryState.LOADED
     assert reauths(home) == 1
     simulator.reset()
-    await retry(home)
+    await next_poll(home)
     assert paths(simulator) == []
 
 
@@ -126,7 +126,7 @@ async def test_a_wrong_server_is_no_refused_key(
     url = another_server("http://127.0.0.1:9")(simulator, service_account)["server"]["url"]
     home.config_entries.async_update_entry(account, data={**account.data, "url": url})
     await settle(home)
-    assert account.state is ConfigEntryState.SETUP_RETRY
+    assert account.state is ConfigEntryState.LOADED
     assert reauths(home) == 0
 
 
@@ -174,8 +174,11 @@ async def test_what_is_stored_and_the_devices(home: HomeAssistant, account: SmsM
     assert [device.config_subentry_id for device in devices] == [None, contact_id, None]
 
 
-async def test_a_contact_added_during_the_set_up_is_there(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, monkeypatch: pytest.MonkeyPatch
+async def test_a_contact_added_during_the_set_up_is_there_and_can_be_written_to(
+    home: HomeAssistant,
+    account: SmsMobileApiConfigEntry,
+    service_account: Account,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While Home Assistant Cloud is asked for a URL, the platforms are set up already."""
     asked, go_on = asyncio.Event(), asyncio.Event()
@@ -197,7 +200,12 @@ async def test_a_contact_added_during_the_set_up_is_there(
     await home.config_entries.subentries.async_configure(
         flow["flow_id"], {"name": "Anna", "number": ANNA, "channel": "sms"}
     )
+    await until(lambda: home.states.get("notify.anna"))
+    await home.services.async_call(
+        "notify", "send_message", {"entity_id": "notify.anna", "message": "hi"}, blocking=True
+    )
     go_on.set()
     await reload
     await settle(home)
-    assert home.states.get("notify.anna") is not None
+    assert [sent.fields["recipients"] for sent in service_account.sent] == [ANNA]
+    assert account.runtime_data.messages.find(service_account.sent[0].guid)

@@ -165,6 +165,14 @@ async def test_how_many_are_connected_where_the_list_says_it(world: World) -> No
     world.service.phone_format = "bare"
     await world.wait()
     assert world.shown(entity_id) == ["unknown"]
+    world.service.phone_format = "sid"
+    world.simulator.fault("*", "status", count=9)
+    for state in ("unknown", "2"):
+        await world.wait()
+        assert world.shown(entity_id) == [state]
+        world.simulator.faults.waiting.clear()
+    world.service.phone_format = "bare"
+    await world.wait()
     # Nor does it say the version, so the one that is known stays, nor which is offline, so none is reported.
     assert world.device().sw_version == "9.1.0"
     await world.wait(24 * HOUR)
@@ -420,7 +428,9 @@ async def test_an_issue_that_the_user_ignores_stays_ignored(world: World) -> Non
     await world.wait(7 * HOUR)
     ir.async_get(world.home).async_ignore(DOMAIN, world.issues["Phone"].issue_id, True)
     await world.wait()
+    world.simulator.fault("*", "status", count=9)
     await world.reload()
+    world.simulator.faults.waiting.clear()
     await world.wait(HOUR)
     assert world.issues["Phone"].dismissed_version
     # The next time is another time.

@@ -98,6 +98,17 @@ async def test_an_idle_account_with_a_webhook_that_works(
     assert len(ha.calls) == brings_calls
 
 
+async def test_a_poll_that_fails_is_repeated_in_a_minute_also_beside_a_webhook_that_works(
+    ha: Installation, freezer: FrozenDateTimeFactory
+) -> None:
+    await bring_message(ha)
+    ha.simulator.fault("*", "status", count=9)
+    await ha.poll()
+    ha.simulator.faults.waiting.clear()
+    asked = await requests_in(ha, freezer, timedelta(minutes=5), timedelta(minutes=1))
+    assert (asked[MESSAGES], asked[PHONES]) == (1, 1)
+
+
 async def test_a_call_that_the_webhook_did_not_bring_has_calls_polled_more_often(
     ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -3,18 +3,14 @@
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
-from homeassistant.util import dt as dt_util
 
 from .account import Account, SmsMobileApiConfigEntry, async_remove_account
-from .api import SmsMobileApiError
 from .const import CONF_SIGNING_SECRET, DOMAIN
 from .credentials import async_connect
 from .entity import account_device
 from .entry_updates import EntryUpdates
-from .errors import for_entry
 from .log_filter import async_redact
 from .phones import sid_of
 from .services import async_setup_services
@@ -45,7 +41,12 @@ async def async_migrate_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntr
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
-    """Set up an account."""
+    """Set up an account.
+
+    The service is not asked, so this does not fail where it is down or refuses: the config flow has verified the credentials,
+    and Home Assistant skips the notify entities of an account that is not loaded without an error. What is wrong is raised by
+    the actions, and reported by the first poll.
+    """
     # Before anything is logged; EntryUpdates does the same for a secret that is entered later.
     entry.async_on_unload(
         async_redact(entry.data[CONF_WEBHOOK_ID], entry.options.get(CONF_SIGNING_SECRET, ""))
@@ -54,13 +55,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
     entry.async_on_unload(forget_secrets)
     account = entry.runtime_data = Account(hass, entry, client)
     await account.load(hass)
-    try:
-        asked_at = dt_util.utcnow()
-        phones = await client.verify_credentials(zone=dt_util.get_default_time_zone())
-    except SmsMobileApiError as err:
-        account.issues.check_subscription(err)
-        raise for_entry(err, ConfigEntryNotReady) from None
-    account.coordinator.update_phones(phones, asked_at)
     # Before the platforms, as the devices of contacts and phones refer to it.
     dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
     # Before the platforms read the contacts, so that none is missed which is added meanwhile.

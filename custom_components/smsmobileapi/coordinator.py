@@ -6,8 +6,8 @@ import logging
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
 from .api import (
@@ -15,13 +15,12 @@ from .api import (
     Direction,
     InvalidCredentials,
     Phone,
-    RateLimited,
     ReceivedMessage,
     SmsMobileApiClient,
     SmsMobileApiError,
     SubscriptionExpired,
 )
-from .errors import for_entry
+from .errors import for_poll
 from .inbound.inbox import Inbox, InboxState
 from .inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP, Ledger, is_timed
 from .inbound.webhook import Webhook
@@ -76,12 +75,6 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         self._seen_rows: set[int] = set()
         self.last_success: datetime | None = None
 
-    @callback
-    def update_phones(self, phones: list[Phone] | None, asked_at: datetime) -> None:
-        """Update the phones from what the service lists; None where its list could not be read."""
-        self._phones_at = asked_at
-        self._phones.update(phones)
-
     @override
     async def _async_update_data(self) -> None:
         """Pass what was received to the inbox."""
@@ -90,15 +83,15 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         now = dt_util.utcnow()
         try:
             if _is_due(self._phones_at, PHONES_EVERY, now):
-                self.update_phones(await self._list_phones(zone), now)
+                self._phones.update(await self._list_phones(zone))
+                self._phones_at = now
             is_long = _is_due(self._late_messages_at, LATE_MESSAGES_EVERY, now)
             messages, listed = await self._new_messages(zone, LONG_OVERLAP if is_long else SHORT_OVERLAP)
         except SmsMobileApiError as err:
             self._issues.check_subscription(err)
-            failure = for_entry(err, UpdateFailed)
-            if isinstance(failure, UpdateFailed) and isinstance(err, RateLimited):
-                failure.retry_after = err.retry_after
-            raise failure from None
+            # The webhook does not tell when the service is back. The phones may have changed by then.
+            self.update_interval, self._phones_at = POLL_ALONE, None
+            raise for_poll(err) from None
         self._issues.check_subscription(None)
         self.last_success = dt_util.utcnow()
         if self._inbox.state is InboxState.CLOSED:

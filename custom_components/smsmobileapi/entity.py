@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import override
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -16,6 +16,7 @@ from .api import Phone
 from .const import DOMAIN, MANUFACTURER, signal_contacts
 from .contacts import Contact
 from .coordinator import PollCoordinator
+from .outbound.models import OutboundMessage
 from .phones import device_name, phone_identifier
 
 
@@ -120,6 +121,14 @@ class PushEntity(Entity):
     _attr_has_entity_name = True
     _attr_should_poll = False
 
+    @callback
+    def _write_state_of(self, message: object) -> None:
+        """Write the state that a message gives, with the context of the action where it is one that we sent."""
+        context = message.context if isinstance(message, OutboundMessage) else None
+        # A new one where there is none, as an entity keeps its last for a while.
+        self.async_set_context(context or Context())
+        self.async_write_ha_state()
+
 
 class AccountEntity(PushEntity):
     """An entity on the account's device."""
@@ -167,6 +176,12 @@ class PhoneEntity(CoordinatorEntity[PollCoordinator]):
         self._phone = phone
         self.entity_description = description
         self._attr_unique_id = f"{phone_identifier(entry, phone.sid)[1]}_{description.key}"
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the service can be reached. What it has not told since the set-up is unknown, not unavailable."""
+        return super().available or not self._phones.is_read
 
     @property
     @override

@@ -3,8 +3,9 @@
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.update_coordinator import UpdateFailed
 
-from .api import InvalidCredentials, SmsMobileApiError
+from .api import InvalidCredentials, RateLimited, SmsMobileApiError
 from .const import DOMAIN
 
 
@@ -31,13 +32,14 @@ def translated[ErrorT: HomeAssistantError](err: SmsMobileApiError, error_type: t
     )
 
 
-def for_entry[ErrorT: HomeAssistantError](
-    err: SmsMobileApiError, otherwise: type[ErrorT]
-) -> ErrorT | ConfigEntryAuthFailed:
-    """Return ConfigEntryAuthFailed, which starts a reauthentication, for refused credentials, and `otherwise` for the rest."""
+def for_poll(err: SmsMobileApiError) -> UpdateFailed | ConfigEntryAuthFailed:
+    """Return ConfigEntryAuthFailed, which starts a reauthentication, for refused credentials, and UpdateFailed for the rest."""
     if isinstance(err, InvalidCredentials):
         return translated(err, ConfigEntryAuthFailed)
-    return translated(err, otherwise)
+    failure = translated(err, UpdateFailed)
+    if isinstance(err, RateLimited):
+        failure.retry_after = err.retry_after
+    return failure
 
 
 def for_action(hass: HomeAssistant, entry: ConfigEntry, err: SmsMobileApiError) -> HomeAssistantError:

@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .account import SmsMobileApiConfigEntry
 from .api import Channel, Direction, Status
 from .const import signal_call, signal_message, signal_report
-from .entity import AccountEntity, ContactEntity, async_add_for_contacts
+from .entity import AccountEntity, ContactEntity, PushEntity, async_add_for_contacts
 from .inbound.models import InboundCall, InboundMessage
 from .outbound.models import OutboundMessage
 
@@ -79,7 +79,7 @@ async def async_setup_entry(
     )
 
 
-class SignalEvent(EventEntity):
+class SignalEvent(PushEntity, EventEntity):
     """An event for what a dispatcher signal of the account carries."""
 
     entity_description: SignalEventDescription
@@ -99,7 +99,7 @@ class SignalEvent(EventEntity):
         # Reports have more statuses than the entity has event types.
         if event_type in self.event_types:
             self._trigger_event(event_type, attributes)
-            self.async_write_ha_state()
+            self._write_state_of(content)
 
 
 class AccountEvent(AccountEntity, SignalEvent):

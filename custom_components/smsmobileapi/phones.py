@@ -82,6 +82,11 @@ class Phones:
         """Return the phone with the SID."""
         return self._phones.get(sid)
 
+    @property
+    def is_read(self) -> bool:
+        """Return whether the service's list has been read since the set-up."""
+        return self._listed is not None
+
     def is_listed(self, sid: str) -> bool:
         """Return whether the service lists the phone; True as long as its list has not been read."""
         return self._listed is None or sid in self._listed
@@ -141,6 +146,9 @@ class Phones:
     @callback
     def update_issues(self) -> None:
         """Report each phone that has been offline for longer than the option allows, until it is back."""
+        if self._listed is None:
+            # Nothing is known yet. An issue from before the set-up stays: the user may have ignored it.
+            return
         now, longest = dt_util.utcnow(), self._options.offline_after
         for phone in self:
             if phone.is_online is not False:

@@ -168,7 +168,7 @@ class MessageCounter(AccountEntity, RestoreSensor):
     def _count(self, message: InboundMessage | OutboundMessage) -> None:
         if self.entity_description.is_counted(message):
             self._attr_native_value += 1
-            self.async_write_ha_state()
+            self._write_state_of(message)
 
 
 class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorEntity):
@@ -180,9 +180,15 @@ class PhonesConnected(AccountEntity, CoordinatorEntity[PollCoordinator], SensorE
 
     @property
     @override
+    def available(self) -> bool:
+        """Return True, as for all entities of the account."""
+        return True
+
+    @property
+    @override
     def native_value(self) -> int | None:
-        """Return the number of phones."""
-        return self._entry.runtime_data.phones.connected
+        """Return the number of phones, None while the service can't be reached."""
+        return self._entry.runtime_data.phones.connected if self.coordinator.last_update_success else None
 
 
 class PhoneSensor(PhoneEntity, SensorEntity):

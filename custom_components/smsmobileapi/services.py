@@ -19,6 +19,7 @@ from .message_log import MessageFilter, async_find_messages
 from .outbound.models import OutboundMessage
 from .outbound.recipients import SendOptions
 from .outbound.segments import count_segments
+from .permissions import async_check_control, async_check_read, async_check_send, async_remember_scripts
 
 ATTR_ACCOUNT: Final = "account"
 ATTR_CAMERA: Final = "camera"
@@ -110,6 +111,7 @@ CHECK_WHATSAPP_SCHEMA: Final = vol.Schema({**_RECIPIENTS, **_ACCOUNT})
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
+    async_remember_scripts(hass)
     for name, handler, schema, response in (
         ("check_whatsapp", _check_whatsapp, CHECK_WHATSAPP_SCHEMA, SupportsResponse.ONLY),
         ("delete_message", _delete_message, DELETE_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
@@ -137,8 +139,9 @@ async def _send_message(call: ServiceCall) -> ServiceResponse:
         short_links=data[ATTR_SHORT_LINKS],
         encrypt=data[ATTR_ENCRYPT],
     )
-    text = data[ATTR_MESSAGE]
-    sent = await _account(call).outbox.send(data[ATTR_RECIPIENTS], text, options)
+    text, account = data[ATTR_MESSAGE], _account(call)
+    await async_check_send(call, account, data[ATTR_RECIPIENTS], options)
+    sent = await account.outbox.send(data[ATTR_RECIPIENTS], text, options)
     return {"recipients": [{**message.as_response(), **_parts(message, text)} for message in sent]}
 
 
@@ -157,14 +160,16 @@ def _parts(message: OutboundMessage, text: str) -> dict[str, Any]:
 async def _resend_message(call: ServiceCall) -> ServiceResponse:
     """Send a failed message again; answer with its id and status."""
     options = SendOptions(context=call.context, report_within=call.data.get(ATTR_WAIT_FOR_REPORT))
-    outbox = _account(call).outbox
-    sent = await outbox.resend(call.data[ATTR_MESSAGE_ID], call.data.get(CONF_CHANNEL), options)
+    account = _account(call)
+    await async_check_control(call, account)
+    sent = await account.outbox.resend(call.data[ATTR_MESSAGE_ID], call.data.get(CONF_CHANNEL), options)
     return sent.as_response()
 
 
 async def _get_messages(call: ServiceCall) -> ServiceResponse:
     """Answer with received and sent messages, newest first."""
     data, account = call.data, _account(call)
+    await async_check_read(call, account)
     recipients = account.outbox.recipients
     message_filter = MessageFilter(
         sender=recipients.find_sender(data[ATTR_FROM]) if ATTR_FROM in data else None,
@@ -182,6 +187,7 @@ async def _get_messages(call: ServiceCall) -> ServiceResponse:
 async def _delete_message(call: ServiceCall) -> ServiceResponse:
     """Delete a message from the service's log."""
     message_id, account = call.data[ATTR_MESSAGE_ID], _account(call)
+    await async_check_control(call, account)
     known = account.messages.find(message_id)
     with _service_errors(call):
         is_deleted = await account.client.delete_message((known and known.service_id) or message_id)
@@ -193,9 +199,9 @@ async def _delete_message(call: ServiceCall) -> ServiceResponse:
 async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
     """Answer with which recipients have WhatsApp."""
     account = _account(call)
-    found = [
-        account.outbox.recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]
-    ]
+    await async_check_control(call, account)
+    recipients = account.outbox.recipients
+    found = [recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]]
     if not found:
         raise invalid("no_recipients")
     with _service_errors(call):

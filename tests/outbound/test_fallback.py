@@ -294,7 +294,7 @@ async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_to
 async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(hooked: Case) -> None:
     hooked.service.phones.append(Phone(sid="phone-2", label="Kitchen"))
     phones = await hooked.account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
-    hooked.account.runtime_data.coordinator.update_phones(phones, dt_util.utcnow())
+    hooked.account.runtime_data.phones.update(phones)
     how = {"phone": "Kitchen", "sim": 2, "short_links": True, "encrypt": True}
     await send_and_fail(hooked, **how, media_url="https://example.com/cat.jpg")
     by_whatsapp, by_sms = hooked.requests()

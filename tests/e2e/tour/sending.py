@@ -18,6 +18,23 @@ def _channels(tour: Tour, message: str) -> list[str]:
     return [sent.channel for sent in tour.first.sent(message)]
 
 
+async def down_at_start(tour: Tour) -> None:
+    """Home Assistant starts while the service is down: a message to a contact is refused, and not skipped."""
+    port = int(tour.simulator.url.rpartition(":")[2])
+    await tour.simulator.stop()
+    await tour.hass.stop()
+    await tour.hass.start()
+    message = {"entity_id": "notify.anna", "message": "Private text while it is down"}
+    error = await tour.refused(tour.hass.call_action("notify", "send_message", message), "cannot_connect")
+    battery = await tour.entity(f"{tour.first.entry_id}_{DESK}_battery")
+    await tour.simulator.start(port=port)
+    await tour.reload(tour.first)
+    await tour.hass.wait_for_state(battery, lambda state: state["state"].isdecimal())
+    await tour.hass.call_action("notify", "send_message", message)
+    check(len(tour.first.sent(message["message"])) == 1, "it was not sent afterwards")
+    tour.steps.show(error=error)
+
+
 async def whatsapp_and_both(tour: Tour) -> None:
     """WhatsApp has no parts and no alphabet, and its numbers no plus sign; both channels are two messages with two ids."""
     text = "Private text by WhatsApp ő"
