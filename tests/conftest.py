@@ -155,7 +155,7 @@ async def add_contact(
     name: str,
     number: str,
     channel: str = "sms",
-    **more: str,
+    **more: Any,
 ) -> str:
     """Add a contact as a user does, with the phone and SIM that are given; return its id."""
     flow = await hass.config_entries.subentries.async_init(

@@ -137,7 +137,7 @@ class Case:
         self.home.config_entries.async_update_entry(self.account, options=options)
         await self.settle()
 
-    async def add_contact(self, name: str, number: str, channel: str = "sms", **more: str) -> str:
+    async def add_contact(self, name: str, number: str, channel: str = "sms", **more: Any) -> str:
         return await add_contact(self.home, self.account, name, number, channel, **more)
 
     async def unload(self) -> None:
