@@ -78,6 +78,7 @@ async def test_a_new_account(
         "outbox.last_sent",
         "outbox.limit_resumes_at",
         "outbox.pending_reports",
+        "outbox.reserve_used",
         "outbox.sent_in_a_day",
         "outbox.waiting",
         "phones",

@@ -126,6 +126,7 @@ async def test_a_change_writes_no_state_of_another_entity(
 async def test_what_is_sent_to_others_during_changes_arrives(
     home: HomeAssistant, family: SmsMobileApiConfigEntry, service_account: Account
 ) -> None:
+    await option(messages_per_minute=99)(home, family)
     expected: list[str] = []
     for name, (change, _) in CHANGES.items():
         texts = {f"notify.other_{index}": f"{name} {index}" for index in range(1, 4)}

@@ -68,6 +68,8 @@ async def test_what_is_sent(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account, anna: str, bela: str
 ) -> None:
     await add_contact(home, account, "Bank", "1234")
+    # A text of 4,000 characters is 27 SMS.
+    await limit(home, account, 100)
     by_sms = {"sendsms": "1"}
     by_whatsapp = {"sendwa": "1", "sendsms": "0", "waonly": "yes"}
     texts = ("The washing machine is done.", "több\nsor ☃ 👩‍👩‍👧", "a&b=c+d %20 \\n", "x" * 4000)
@@ -308,7 +310,7 @@ async def test_what_may_have_been_shown_is_not_shown_twice(
 async def test_what_was_not_taken_is_tried_again_or_says_why_and_does_not_count(
     home: HomeAssistant, account: SmsMobileApiConfigEntry, simulator: Simulator, service_account: Account
 ) -> None:
-    await limit(home, account, 2)
+    await limit(home, account, 4)
     refusals: tuple[tuple[Mapping[str, Any], str], ...] = (
         ({"status": 400}, "refused"),
         ({"status": 403, "error": "api_expired"}, "subscription_expired"),
@@ -330,5 +332,5 @@ async def test_what_was_not_taken_is_tried_again_or_says_why_and_does_not_count(
         simulator.fault("/notification/send", "status", **options)
         await send(home, PHONE, "hi")
     # A loop of notifications is stopped, too.
-    assert (await refusal(home, PHONE, "hi")).translation_key == "limit_minute"
+    assert (await refusal(home, PHONE, "hi")).translation_key == "limit_minute_share"
     assert len(shown(service_account)) == 2

@@ -19,6 +19,7 @@ NAMES = (
     "signing_secret",
     "messages_per_minute",
     "messages_per_day",
+    "urgent_reserve",
     "phone",
     "sim",
     "region",
@@ -33,11 +34,11 @@ def read(hass: HomeAssistant, **chosen: Any) -> tuple[Any, ...]:
 
 def test_what_was_chosen_counts_and_else_the_default(hass: HomeAssistant) -> None:
     hass.config.country = None
-    assert read(hass) == read(hass, **DEFAULTS) == (None, 20, 200, None, None, None, timedelta(hours=6))
+    assert read(hass) == read(hass, **DEFAULTS) == (None, 20, 200, 20, None, None, None, timedelta(hours=6))
     chosen = {"signing_secret": "whsec", "phone": "phone-1", "region": "AT", "messages_per_day": 2}
     # A selector's numbers are fractions, its choices texts.
     chosen |= {"messages_per_minute": 7.0, "sim": "1", "offline_hours": 5.0}
-    assert read(hass, **chosen) == ("whsec", 7, 2, "phone-1", 1, "AT", timedelta(hours=5))
+    assert read(hass, **chosen) == ("whsec", 7, 2, 20, "phone-1", 1, "AT", timedelta(hours=5))
     assert read(hass, offline_hours=0)[-1] is read(hass, offline_hours=0.0)[-1] is None
 
 

@@ -172,7 +172,7 @@ def _truncated(path: Path) -> None:
 
 def _newer(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("pragma user_version=2")
+        connection.execute("pragma user_version=1000")
 
 
 def _foreign(path: Path) -> None:

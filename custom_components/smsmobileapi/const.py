@@ -21,6 +21,7 @@ CONF_RETRY_FOR: Final = "retry_for"
 CONF_SIGNING_SECRET: Final = "signing_secret"
 CONF_SIM: Final = "sim"
 CONF_SMS_AFTER: Final = "sms_after"
+CONF_URGENT_RESERVE: Final = "urgent_reserve"
 
 EVENT_CALL: Final = f"{DOMAIN}_call"
 EVENT_MESSAGE_RECEIVED: Final = f"{DOMAIN}_message_received"

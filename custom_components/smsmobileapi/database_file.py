@@ -8,15 +8,25 @@ from typing import Any, Final
 
 from homeassistant.util import dt as dt_util
 
-VERSION: Final = 1
+VERSION: Final = 2
 # Tables with an integer key are appended to: a row costs one page, however many there are.
 SCHEMA: Final = """
 create table handled (id integer primary key, key blob not null, time integer not null);
 create table journal (id integer primary key, arrived text not null, body blob not null);
-create table sends (id integer primary key, time real not null);
+create table sends (
+  id integer primary key, time real not null, parts integer not null default 1, source text, kind text not null default 'normal'
+);
 create table messages (message_id text primary key, data text not null);
 create table state (name text primary key, value text);
 """
+# What makes the tables of a version into those of the next.
+UPGRADES: Final = {
+    1: """
+alter table sends add column parts integer not null default 1;
+alter table sends add column source text;
+alter table sends add column kind text not null default 'normal';
+""",
+}
 # The statement that empties each table.
 CLEAR: Final = {
     "handled": "delete from handled",
@@ -76,14 +86,18 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file; check version, content and tables of an old one. Raises UnusableFile and sqlite3.Error."""
+    """Make the tables of a new file; check version, content and tables of an old one, and upgrade it.
+
+    Raises UnusableFile and sqlite3.Error.
+    """
     (version,) = connection.execute("pragma user_version").fetchone()
     if version > VERSION:
         raise UnusableFile(f"version {version}")
     if connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
         raise UnusableFile("damaged")
-    if version == 0:
-        connection.executescript(f"begin immediate; {SCHEMA} pragma user_version={VERSION}; commit;")
+    if version < VERSION:
+        sql = "".join(UPGRADES[old] for old in range(version, VERSION)) if version else SCHEMA
+        connection.executescript(f"begin immediate; {sql} pragma user_version={VERSION}; commit;")
     tables = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
     if not tables.issuperset(CLEAR):
         raise UnusableFile("tables are missing")

@@ -37,8 +37,9 @@ async def async_get_config_entry_diagnostics(
             "last_sent": account.transmitter.last_sent,
             "limit_resumes_at": account.rate_limiter.resumes_at,
             "pending_reports": account.reports.pending,
-            "waiting": outbox.waiting,
+            "reserve_used": account.rate_limiter.reserve_used,
             "sent_in_a_day": account.rate_limiter.sent_in_a_day,
+            "waiting": outbox.waiting,
         },
         "phones": [_phone(account, phone) for phone in account.phones],
         "poll": {

@@ -14,11 +14,13 @@ from .const import (
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
+    CONF_URGENT_RESERVE,
 )
 
 DEFAULTS: Final = {
     CONF_MESSAGES_PER_MINUTE: 20,
     CONF_MESSAGES_PER_DAY: 200,
+    CONF_URGENT_RESERVE: 20,
     CONF_OFFLINE_HOURS: 6,
 }
 
@@ -37,13 +39,18 @@ class Options:
 
     @property
     def messages_per_minute(self) -> int:
-        """Return how many messages may be sent in a minute."""
+        """Return how many SMS may be sent in a minute."""
         return self._number(CONF_MESSAGES_PER_MINUTE)
 
     @property
     def messages_per_day(self) -> int:
-        """Return how many messages may be sent in 24 hours."""
+        """Return how many SMS may be sent in 24 hours."""
         return self._number(CONF_MESSAGES_PER_DAY)
+
+    @property
+    def urgent_reserve(self) -> int:
+        """Return how many SMS of urgent messages may be sent in 24 hours beyond that."""
+        return self._number(CONF_URGENT_RESERVE)
 
     @property
     def phone(self) -> str | None:

@@ -72,7 +72,7 @@ def _truncate(path: Path) -> None:
 
 def _newer(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("pragma user_version=2")
+        connection.execute("pragma user_version=1000")
     connection.close()
 
 

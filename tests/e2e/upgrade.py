@@ -32,6 +32,7 @@ from tests.e2e.websocket import HassError, Json
 OLD_COMMIT = "9052da974e342471fc7f2f5af67fe927cf1e58b2"
 OLD_FILES = ("ledger", "journal", "limits", "reports", "webhook")
 TEXTS = 150
+# Half of the limit, which is what one caller may send.
 PER_DAY = 5
 SENT_BEFORE = 3
 CONTACT = {"name": "Anna", "number": "+36301112233", "channel": "whatsapp_else_sms"}
@@ -70,7 +71,7 @@ class Upgrade:
         await self.hass.start()
         self.entry_id = await add_account(self.hass, self.simulator, self.account)
         await add_contact(self.hass, self.entry_id, CONTACT)
-        await set_options(self.hass, self.entry_id, messages_per_day=PER_DAY)
+        await set_options(self.hass, self.entry_id, messages_per_day=2 * PER_DAY)
         await write_down(self.hass)
         await asyncio.sleep(SAVE_SECONDS)
         for number in range(SENT_BEFORE - 1):

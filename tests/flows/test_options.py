@@ -20,10 +20,11 @@ from ..conftest import add_account, settle
 from .dialogs import ENGLISH
 
 SECRET = "whsec-0123456789"
-DEFAULTS = {"messages_per_minute": 20, "messages_per_day": 200, "offline_hours": 6}
+DEFAULTS = {"messages_per_minute": 20, "messages_per_day": 200, "urgent_reserve": 20, "offline_hours": 6}
 ENTERED = {
     "messages_per_minute": 5,
     "messages_per_day": 50,
+    "urgent_reserve": 0,
     "phone": "phone-1",
     "sim": "2",
     "region": "BE",
@@ -118,6 +119,7 @@ async def test_numbers_have_their_range(home: HomeAssistant, account: SmsMobileA
     ranges = {
         "messages_per_minute": (1, 100_000),
         "messages_per_day": (1, 100_000),
+        "urgent_reserve": (0, 100_000),
         "offline_hours": (0, 720),
     }
     for name, (lowest, highest) in ranges.items():

@@ -7,13 +7,15 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from simulator import Account, Simulator
 
-from .sending import HIGH_LIMITS, Case, Entry, Events
+from .sending import HIGH_LIMITS, LIMITS, Case, Entry, Events
 
 
 @pytest.fixture
-def case(home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account) -> Case:
+async def case(home: HomeAssistant, account: Entry, simulator: Simulator, service_account: Account) -> Case:
     """A home with an account that is set up."""
-    return Case(home=home, account=account, simulator=simulator, service=service_account)
+    case = Case(home=home, account=account, simulator=simulator, service=service_account)
+    await case.set_options(**LIMITS)
+    return case
 
 
 @pytest.fixture

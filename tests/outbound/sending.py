@@ -39,6 +39,8 @@ LOG = "/log/sent/sms/"
 SEND = "/sendsms/"
 ELSE_SMS = {"channel": "whatsapp_else_sms"}
 REFUSED = {"body": {"result": {"error": 0, "sent": "0", "note": "no credit"}}}
+# The calls of a test are those of one unknown caller, which may send half of this.
+LIMITS = {"messages_per_minute": 40, "messages_per_day": 400}
 HIGH_LIMITS = {"messages_per_minute": 1000, "messages_per_day": 10_000}
 
 # Short names for what most tests ask for.

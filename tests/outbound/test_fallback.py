@@ -335,7 +335,7 @@ async def test_an_sms_beyond_a_limit_waits_until_it_may_be_sent(hooked: Case, fr
     await hooked.pass_time(freezer, seconds=25)
     await until(lambda: len(hooked.sent) == 2)
     assert hooked.channels == ["whatsapp", "sms"]
-    await hooked.set_options(messages_per_day=hooked.sent_in_a_day + 1)
+    await hooked.set_options(messages_per_day=2 * (hooked.sent_in_a_day + 1))
     await send_and_fail(hooked)
     await hooked.pass_time(freezer, minutes=10)
     assert hooked.channels == ["whatsapp", "sms", "whatsapp"]

@@ -115,16 +115,16 @@ async def test_twice_at_once_is_once_and_each_counts(case: Case, freezer: Clock)
     results = await asyncio.gather(*(case.resend(sent.guid) for _ in range(3)), return_exceptions=True)
     assert sum(isinstance(result, dict) for result in results) == 1
     assert (sent.attempts, case.sent_in_a_day) == (2, 2)
-    await case.set_options(messages_per_minute=2)
+    await case.set_options(messages_per_minute=4)
     await case.pass_time(freezer, seconds=61)
     sent = await fail(case, freezer)
     await case.resend(sent.guid)
-    assert await case.outcome() == "limit_minute"
+    assert await case.outcome() == "limit_minute_share"
     await case.pass_time(freezer, seconds=61)
     sent = await fail(case, freezer)
     await case.send()
     case.service.requests.clear()
-    assert await resend_error(case, sent.guid) == "limit_minute"
+    assert await resend_error(case, sent.guid) == "limit_minute_share"
     assert case.requests(*RESEND) == []
 
 

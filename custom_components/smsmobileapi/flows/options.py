@@ -34,6 +34,7 @@ from ..const import (
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
+    CONF_URGENT_RESERVE,
     DASHBOARD_URL,
     DOMAIN,
 )
@@ -52,6 +53,7 @@ REGION_FIELD: Final = CountrySelector(CountrySelectorConfig(countries=sorted(COU
 NUMBERS: Final = {
     CONF_MESSAGES_PER_MINUTE: (1, 100_000, ""),
     CONF_MESSAGES_PER_DAY: (1, 100_000, ""),
+    CONF_URGENT_RESERVE: (0, 100_000, ""),
     CONF_OFFLINE_HOURS: (0, 720, UnitOfTime.HOURS),
 }
 
@@ -72,6 +74,7 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
             {
                 **_number_field(CONF_MESSAGES_PER_MINUTE),
                 **_number_field(CONF_MESSAGES_PER_DAY),
+                **_number_field(CONF_URGENT_RESERVE),
                 **await async_phone_and_sim_fields(self.hass, self.config_entry, options),
                 vol.Optional(CONF_REGION): REGION_FIELD,
                 **_number_field(CONF_OFFLINE_HOURS),

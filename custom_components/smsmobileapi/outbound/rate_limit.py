@@ -1,16 +1,20 @@
-"""The rate limit: a loop in an automation stops at the account's limits, and the user is informed once."""
+"""The rate limit: a loop in an automation stops at its share of the account's limits, and the user is informed once.
 
-from collections import OrderedDict
+The README has the rules. They count SMS; a WhatsApp message or a notification is one.
+"""
+
+from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
+import math
 import sqlite3
-from typing import Any, Final
+import time
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import CALLBACK_TYPE, Context, Event, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
@@ -18,184 +22,255 @@ from ..database_file import Statement
 from ..options import Options
 from ..repairs import Issue, Issues
 from ..storage import Database
+from .callers import async_callers
+from .window import Kind, Reached, Send, Window
 
 _LOGGER = logging.getLogger(__name__)
 
-MINUTE: Final = timedelta(minutes=1)
-DAY: Final = timedelta(days=1)
-LOGGED_EVERY: Final = timedelta(hours=1)
-RUNS_REMEMBERED: Final = 1_000
-# Home Assistant's automations and scripts fire these for each run.
-_RUN_EVENTS: Final = ("automation_triggered", "script_started")
-_INSERT: Final = "insert into sends (id, time) values (?, ?)"
+MINUTE: Final = timedelta(minutes=1).total_seconds()
+DAY: Final = timedelta(days=1).total_seconds()
+LOGGED_EVERY: Final = timedelta(hours=1).total_seconds()
+# A difference of the clock from the monotonic one, in seconds, that is a change of the clock.
+CLOCK_CHANGE: Final = 1.0
+# For each limit: the error where all have reached it, the error where one has reached its share, the unit in the log.
+_TEXTS: Final = {
+    "minute": ("limit_minute", "limit_minute_share", "SMS a minute"),
+    "day": ("limit_day", "limit_day_share", "SMS a day"),
+    "urgent": ("limit_urgent", "limit_urgent_share", "urgent SMS a day beyond the limit of a day"),
+}
+_INSERT: Final = "insert into sends (id, time, parts, source, kind) values (?, ?, ?, ?, ?)"
+
+# Id, time, SMS, source and kind.
+type _Row = tuple[int, float, int, str | None, Kind]
 
 
 class LimitReached(HomeAssistantError):
-    """A limit is reached."""
+    """A message was not sent because of a limit."""
+
+    def __init__(self, key: str, **placeholders: str) -> None:
+        super().__init__(
+            translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+        )
 
 
 class RateLimiter:
     """Counts what one account sends, also over a restart, and refuses what is beyond its limits.
 
-    It remembers the last runs of automations and scripts by their contexts, to name the one that reaches a limit.
+    Ages are taken from the monotonic clock, so a change of the clock neither forgets nor prolongs. Only the database has
+    times of the clock (Unix seconds), which it is given anew after a change.
     """
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, *, options: Options, database: Database, issues: Issues
     ) -> None:
         self._hass = hass
-        self._entry = entry
         self._options = options
         self._database = database
         self._issues = issues
-        # The Unix seconds of what was sent, by the ids of their rows; ids only grow.
-        self._sends: dict[int, float] = {}
-        self._last_id = 0
-        self._runs: OrderedDict[str, str] = OrderedDict()
-        self._logged_at: dict[timedelta, datetime] = {}
+        self._day = Window("day", DAY, lambda: options.messages_per_day)
+        self._minute = Window("minute", MINUTE, lambda: options.messages_per_minute)
+        self._reserve = Window("urgent", DAY, lambda: options.urgent_reserve)
+        self._windows = {
+            Kind.NORMAL: (self._day, self._minute),
+            Kind.URGENT: (self._day,),
+            Kind.RESERVE: (self._reserve,),
+        }
+        self._last_id = 0  # ids only grow
+        self._clock = _clock()
+        self._logged_at: dict[tuple[str, bool, str | None], float] = {}
         self._cancel_end: CALLBACK_TYPE | None = None
-        self.resumes_at: datetime | None = None
-        self._reached: tuple[int, int] | None = None  # the limits when one of them was reached
+        self._reached: Reached | None = None  # what the issue shows
+        self._limits_then: tuple[int, ...] = ()
         database.add_snapshot(self._snapshot)
 
     async def load(self) -> None:
-        """Read what was sent before."""
-        self._sends = await self._database.load(_read, {})
-        self._last_id = max(self._sends, default=0)
+        """Read what was sent before. A time in the future, from before the clock was put back, becomes now."""
+        rows: list[_Row] = await self._database.load(_read, [])
+        self._clock = _clock()
+        now = time.monotonic()
+        for send_id, sent_at, parts, source, kind in rows:
+            at = min(sent_at - self._clock, now)
+            self._count(send_id, Send(time=at, parts=parts, source=source, kind=kind))
+            self._last_id = max(self._last_id, send_id)
+        if rows and rows[-1][1] > now + self._clock:
+            self._write_times()
 
     @callback
     def start(self) -> None:
-        """Follow the runs of automations and scripts until the entry is unloaded."""
-        for event_type in _RUN_EVENTS:
-            self._entry.async_on_unload(self._hass.bus.async_listen(event_type, self._remember_run))
+        """Follow the runs of automations and scripts from now on."""
+        async_callers(self._hass)
 
     @callback
     def stop(self) -> None:
         """Cancel the timer for the time at which sending resumes."""
-        if self._cancel_end:
-            self._cancel_end()
-            self._cancel_end = None
+        self._follow_clock()
+        self._cancel_timer()
 
     @property
     def sent_in_a_day(self) -> int:
-        """Return how many messages were sent in the last 24 hours."""
-        since = dt_util.utcnow().timestamp() - DAY.total_seconds()
-        return sum(time > since for time in self._sends.values())
+        """Return how many SMS were sent in the last 24 hours."""
+        self._advance()
+        return self._day.used + self._reserve.used
+
+    @property
+    def reserve_used(self) -> int:
+        """Return how many of them were urgent ones beyond the limit of a day."""
+        self._advance()
+        return self._reserve.used
+
+    @property
+    def resumes_at(self) -> datetime | None:
+        """Return when the limit that was reached lets messages pass, None where none is reached."""
+        return _as_datetime(self._reached.resumes) if self._reached else None
 
     @callback
-    def acquire(self, parts: int = 1, *, is_urgent: bool, context: Context | None) -> int:
-        """Count a message that is about to be sent; return what `release` needs. Raises HomeAssistantError at a limit.
+    def acquire(self, parts: int, *, is_urgent: bool, context: Context | None) -> int:
+        """Count a message of so many SMS that is about to be sent; return what `release` needs.
 
-        An urgent message may exceed the limit of a minute, never that of a day.
+        Raises LimitReached. An urgent message may exceed the limit of a minute, and beyond that of a day it uses the reserve.
         """
-        now = dt_util.utcnow().timestamp()
-        self._forget_old(now)
-        self._check(DAY, self._options.messages_per_day, now, context)
-        if not is_urgent:
-            self._check(MINUTE, self._options.messages_per_minute, now, context)
+        self._follow_clock()
+        self._advance()
+        source = async_callers(self._hass).source_of(context)
+        kind = self._choose(parts, is_urgent, source)
         self._last_id += 1
-        self._sends[self._last_id] = now
-        self._database.write((_INSERT, [(self._last_id, now)]))
+        send = Send(time=time.monotonic(), parts=parts, source=source, kind=kind)
+        self._count(self._last_id, send)
+        self._database.write((_INSERT, [self._row(self._last_id, send)]))
         return self._last_id
 
     @callback
     def release(self, send_id: int) -> None:
         """Stop counting a message that was not sent."""
-        self._sends.pop(send_id, None)
+        for window in (self._day, self._minute, self._reserve):
+            window.remove(send_id)
         self._delete([send_id])
 
-    def _forget_old(self, now: float) -> None:
-        """Forget what was sent more than a day ago.
+    def _count(self, send_id: int, send: Send) -> None:
+        for window in self._windows[send.kind]:
+            window.add(send_id, send)
 
-        Where the clock was put back, a time in the future becomes now, so that it counts no longer than a day.
-        """
-        since = now - DAY.total_seconds()
-        if old := [send_id for send_id, time in self._sends.items() if time <= since]:
-            for send_id in old:
-                del self._sends[send_id]
+    def _choose(self, parts: int, is_urgent: bool, source: str | None) -> Kind:
+        """Return what the message is to count against. Raises LimitReached."""
+        kinds = [Kind.URGENT, Kind.RESERVE] if is_urgent else [Kind.NORMAL]
+        shares = {kind: min(window.share for window in self._windows[kind]) for kind in kinds}
+        if parts > (most := max(shares.values())):
+            raise LimitReached("limit_parts", parts=str(parts), limit=str(most))
+        all_reached = []
+        for kind in kinds:
+            if parts > shares[kind]:
+                continue
+            reached = [each for window in self._windows[kind] if (each := window.check(parts, source))]
+            if not reached:
+                return kind
+            all_reached.append(max(reached, key=lambda each: each.resumes))
+        # An urgent message is told of the reserve, but can be sent as soon as either lets it pass.
+        resumes = min(each.resumes for each in all_reached)
+        raise self._limit_reached(replace(all_reached[-1], resumes=resumes))
+
+    # The clock.
+
+    def _advance(self) -> None:
+        """Forget what was sent more than a day ago."""
+        now = time.monotonic()
+        self._minute.advance(now)
+        if old := self._day.advance(now) + self._reserve.advance(now):
             self._delete(old)
-        if future := [send_id for send_id, time in self._sends.items() if time > now]:
-            self._sends.update(dict.fromkeys(future, now))
-            rows = [(now, send_id) for send_id in future]
-            self._database.write(("update sends set time = ? where id = ?", rows))
 
-    def _delete(self, send_ids: list[int]) -> None:
-        rows = [(send_id,) for send_id in send_ids]
-        self._database.write(("delete from sends where id = ?", rows))
+    def _follow_clock(self) -> None:
+        """Give the rows their times anew where the clock was changed: after a restart there is nothing else to go by."""
+        if abs(_clock() - self._clock) > CLOCK_CHANGE:
+            self._clock = _clock()
+            self._write_times()
 
-    def _check(self, period: timedelta, limit: int, now: float, context: Context | None) -> None:
-        since = now - period.total_seconds()
-        times = sorted(time for time in self._sends.values() if time > since)
-        if len(times) >= limit:
-            # Sending resumes when fewer than `limit` of these are in the period.
-            resumes_at = dt_util.utc_from_timestamp(times[len(times) - limit]) + period
-            raise self._limit_reached(period, limit, resumes_at, self._source_of(context))
+    def _write_times(self) -> None:
+        rows = [(send.time + self._clock, send_id) for send_id, send in self._sends()]
+        self._database.write(("update sends set time = ? where id = ?", rows))
 
-    def _limit_reached(
-        self, period: timedelta, limit: int, resumes_at: datetime, source: str | None
-    ) -> HomeAssistantError:
-        """Inform the user that a limit is reached; return the error to raise. `source` is an entity id."""
-        resumes = _as_text(resumes_at)
-        if resumes_at != self.resumes_at:
-            self.stop()
-            self.resumes_at, self._reached = resumes_at, self._limits()
+    # What the user is told.
+
+    def _limit_reached(self, reached: Reached) -> LimitReached:
+        """Inform the user that a limit is reached; return the error to raise."""
+        resumes = _as_text(_as_datetime(reached.resumes))
+        if self._reached is None or reached.resumes > self._reached.resumes:
+            self._cancel_timer()
+            self._reached, self._limits_then = reached, self._limits()
             job = HassJob(self._end, cancel_on_shutdown=True)
-            self._cancel_end = async_track_point_in_utc_time(self._hass, job, resumes_at)
-            key = "flood" if source is None else "flood_by"
-            self._issues.create(Issue.FLOOD, key, limit=str(limit), resumes=resumes, source=source or "")
-        unit = "minute" if period == MINUTE else "day"
-        now = dt_util.utcnow()
-        logged_at = self._logged_at.get(period)
-        if logged_at is None or abs(now - logged_at) >= LOGGED_EVERY:
-            self._logged_at[period] = now
-            caller = source or "an unknown caller"
-            _LOGGER.warning(
-                "%s reached the limit of %d messages a %s; sending resumes at %s",
-                caller,
-                limit,
-                unit,
-                resumes,
-            )
-        return LimitReached(
-            translation_domain=DOMAIN,
-            translation_key="limit_minute" if period == MINUTE else "limit_day",
-            translation_placeholders={"limit": str(limit), "resumes": resumes},
-        )
+            self._cancel_end = async_call_later(self._hass, reached.resumes - time.monotonic(), job)
+            key = "flood" if reached.source is None else "flood_by"
+            limit, source = str(reached.limit), reached.source or ""
+            self._issues.create(Issue.FLOOD, key, limit=limit, resumes=resumes, source=source)
+        self._log(reached, resumes)
+        key, share_key, _ = _TEXTS[reached.name]
+        return LimitReached(share_key if reached.is_share else key, limit=str(reached.limit), resumes=resumes)
 
-    def _limits(self) -> tuple[int, int]:
-        return self._options.messages_per_minute, self._options.messages_per_day
+    def _log(self, reached: Reached, resumes: str) -> None:
+        rule = (reached.name, reached.is_share, reached.source)
+        now = time.monotonic()
+        if now - self._logged_at.get(rule, -math.inf) < LOGGED_EVERY:
+            return
+        self._logged_at[rule] = now
+        source = reached.source or "an unknown caller"
+        limit = f"limit of {reached.limit} {_TEXTS[reached.name][-1]}"
+        if reached.is_share:
+            _LOGGER.warning("%s reached its %s; sending resumes at %s", source, limit, resumes)
+        else:
+            _LOGGER.warning("The %s is reached, mostly by %s; sending resumes at %s", limit, source, resumes)
+
+    def _limits(self) -> tuple[int, ...]:
+        options = self._options
+        return options.messages_per_minute, options.messages_per_day, options.urgent_reserve
 
     @callback
     def options_changed(self) -> None:
         """Report a reached limit no longer where the limits are others now; the next message finds out."""
-        if self.resumes_at and self._reached != self._limits():
-            self.stop()
+        if self._reached and self._limits_then != self._limits():
+            self._cancel_timer()
             self._end(dt_util.utcnow())
 
     @callback
     def _end(self, _now: datetime) -> None:
-        self._cancel_end = self.resumes_at = None
+        self._cancel_end = self._reached = None
         self._issues.clear(Issue.FLOOD)
 
-    def _source_of(self, context: Context | None) -> str | None:
-        """Return the entity id of the automation or script in whose run the context was made, None where it is not known."""
-        if context is None:
-            return None
-        return self._runs.get(context.id) or self._runs.get(context.parent_id or "")
-
     @callback
-    def _remember_run(self, event: Event[Any]) -> None:
-        # A script that an automation calls has the same context. The automation comes first, and it is what loops.
-        self._runs.setdefault(event.context.id, event.data[ATTR_ENTITY_ID])
-        if len(self._runs) > RUNS_REMEMBERED:
-            self._runs.popitem(last=False)
+    def _cancel_timer(self) -> None:
+        if self._cancel_end:
+            self._cancel_end()
+            self._cancel_end = None
+
+    # The database.
+
+    def _sends(self) -> list[tuple[int, Send]]:
+        return [*self._day.sends.items(), *self._reserve.sends.items()]
+
+    def _row(self, send_id: int, send: Send) -> _Row:
+        return send_id, send.time + self._clock, send.parts, send.source, send.kind
+
+    def _delete(self, send_ids: list[int]) -> None:
+        self._database.write(("delete from sends where id = ?", [(send_id,) for send_id in send_ids]))
 
     def _snapshot(self) -> list[Statement]:
-        return [(_INSERT, list(self._sends.items()))]
+        return [(_INSERT, [self._row(send_id, send) for send_id, send in self._sends()])]
 
 
-def _read(connection: sqlite3.Connection) -> dict[int, float]:
-    return dict(connection.execute("select id, time from sends order by id"))
+def _read(connection: sqlite3.Connection) -> list[_Row]:
+    """Return all rows, the oldest first. A file of version 1 that can only be read has no more than two columns."""
+    rows = []
+    for send_id, sent_at, *more in connection.execute("select * from sends order by time"):
+        parts, source, kind = more or (1, None, Kind.NORMAL)
+        rows.append((send_id, sent_at, parts, source, Kind(kind)))
+    return rows
+
+
+def _clock() -> float:
+    """Return the difference of the clock (Unix seconds) from the monotonic one."""
+    return dt_util.utcnow().timestamp() - time.monotonic()
+
+
+def _as_datetime(monotonic: float) -> datetime:
+    """Return a time of the monotonic clock as one of the clock, rounded up to whole seconds."""
+    return dt_util.utc_from_timestamp(math.ceil(round(monotonic + _clock(), 3)))
 
 
 def _as_text(time: datetime) -> str:

@@ -1,5 +1,7 @@
 """Options: each is set in the dialog, and its effect is checked."""
 
+from typing import Any
+
 from tests.e2e.configuration import DOMAIN
 from tests.e2e.process import until
 from tests.e2e.steps import check
@@ -10,6 +12,7 @@ FIELDS = [
     "signing_secret",
     "messages_per_minute",
     "messages_per_day",
+    "urgent_reserve",
     "phone",
     "sim",
     "region",
@@ -42,10 +45,11 @@ async def minute(tour: Tour) -> None:
 
 
 async def day(tour: Tour) -> None:
-    """The limit per day holds for urgent messages, too; once it is raised, messages are sent and the repair issue ends."""
+    """Beyond the limit per day an urgent message uses the reserve; once the limit is raised, messages are sent and the repair issue ends."""
     entry = tour.first
-    async with tour.temporary_options(entry, messages_per_day=1):
-        sending = tour.send(entry, "Private text beyond the day", recipients=[ANNA], urgent=True)
+    async with tour.temporary_options(entry, messages_per_day=1, urgent_reserve=2):
+        await tour.send(entry, "Urgent private text of the reserve", recipients=[ANNA], urgent=True)
+        sending = tour.send(entry, "Private text beyond the day", recipients=[ANNA])
         text = await tour.refused(sending, "limit_day")
     await tour.send(entry, "Private text again", recipients=[ANNA])
     await tour.until_issue(f"flood_{entry.entry_id}", exists=False)
@@ -75,8 +79,14 @@ async def region(tour: Tour) -> None:
 
 async def restart(tour: Tour) -> None:
     """All options are kept over a restart of Home Assistant."""
-    values = {"messages_per_minute": 999, "messages_per_day": 4999, "phone": HALL, "sim": "1", "region": "AT"}
-    values |= {"offline_hours": 7, "signing_secret": tour.secret("signing")}
+    values: dict[str, Any] = {"messages_per_minute": 999, "messages_per_day": 4999, "urgent_reserve": 7}
+    values |= {
+        "phone": HALL,
+        "sim": "1",
+        "region": "AT",
+        "offline_hours": 7,
+        "signing_secret": tour.secret("signing"),
+    }
     async with tour.temporary_options(tour.first, **values):
         await tour.hass.stop()
         seconds = await tour.hass.start()
