@@ -60,12 +60,12 @@ class Contact:
     @property
     def shown_name(self) -> str:
         """Return the name, or the masked number of a contact without one, for errors."""
-        return self.name.strip() or mask(self.number)
+        return visible(self.name) or mask(self.number)
 
     @property
     def name_and_number(self) -> str:
         """Return the name and the masked number, for errors about a name that is not enough."""
-        return f"{mask(self.name)} ({mask(self.number)})".lstrip()
+        return f"{mask(visible(self.name))} ({mask(self.number)})".lstrip()
 
     @classmethod
     def from_subentry(cls, subentry: ConfigSubentry) -> Self:

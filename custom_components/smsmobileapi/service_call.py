@@ -67,16 +67,15 @@ def find_entry(
             raise invalid("unknown_account", accounts=_names(entries) or "–")
     elif not entries:
         raise invalid("no_account")
+    elif len(loaded) > 1:
+        found = _with_contacts(loaded, recipients) or loaded
     else:
         found = loaded or entries
-        if len(loaded) > 1:
-            found = _with_contacts(loaded, recipients) or loaded
+    if not any(entry in loaded for entry in found):
+        raise invalid("account_not_loaded", account=_names(found))
     if len(found) > 1:
         raise invalid("account_unclear", accounts=_names(found))
-    (entry,) = found
-    if entry not in loaded:
-        raise invalid("account_not_loaded", account=entry.title)
-    return entry
+    return found[0]
 
 
 def _with_contacts(
