@@ -1,7 +1,7 @@
 """Senders: the numbers that wrote or called before. To answer one of them is no guess."""
 
-from functools import partial
-from typing import Any, Final
+import sqlite3
+from typing import Final
 
 from homeassistant.core import callback
 
@@ -23,9 +23,7 @@ class Senders:
 
     async def load(self) -> None:
         """Read what was saved."""
-        nothing: dict[str, Any] = {}
-        state = await self._database.load(partial(read_state, name=_STATE_NAME), nothing)
-        self._numbers = dict.fromkeys(state.get("numbers", ()))
+        self._numbers = await self._database.load(_read, {})
 
     def __contains__(self, number: str) -> bool:
         """Return whether something came from the number before."""
@@ -44,3 +42,7 @@ class Senders:
 
     def _statement(self) -> Statement:
         return state_statement(_STATE_NAME, {"numbers": [*self._numbers]})
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, None]:
+    return dict.fromkeys(read_state(connection, _STATE_NAME).get("numbers", ()))
