@@ -89,7 +89,7 @@ async def test_an_answer_reaches_its_sender(case: Case, sender: str) -> None:
     await case.account.runtime_data.coordinator.async_refresh()
     await case.settle()
     assert await reached(case, answer) == [sender]
-    await case.kill()
+    await case.reload()
     assert await reached(case, answer) == [sender]
     # A contact's number is known, too; and then there are two.
     if sender == TEXAS:
