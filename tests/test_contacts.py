@@ -45,8 +45,8 @@ def entry(hass: HomeAssistant) -> MockConfigEntry:
 
 
 @pytest.fixture
-def contacts(entry: MockConfigEntry) -> Contacts:
-    return Contacts(entry)
+def contacts(hass: HomeAssistant, entry: MockConfigEntry) -> Contacts:
+    return Contacts(hass, entry)
 
 
 def name_of(contact: Contact | None) -> str | None:
@@ -57,7 +57,8 @@ def test_found_by_whole_number_whole_name_and_id(contacts: Contacts) -> None:
     """Never by a part: a message to nearly the right person goes to the wrong one."""
     assert [contact.name for contact in contacts] == ["Zoé", "Straße 7", "Béla"]
     bela = Contact(contact_id="id of Béla", name="Béla", number=BELA, route=Route.WHATSAPP)
-    assert contacts.by_name("Béla") == contacts.by_number(BELA) == contacts.by_id("id of Béla") == bela
+    assert contacts.by_number(BELA) == contacts.by_id("id of Béla") == bela
+    assert contacts.named("Béla") == [bela]
     for number, name in (
         (ANNA, "Zoé"),
         ("1770", "Straße 7"),
@@ -72,33 +73,41 @@ def test_found_by_whole_number_whole_name_and_id(contacts: Contacts) -> None:
         # An e and its accent are one character or two, depending on the keyboard.
         ("Zoe\N{COMBINING ACUTE ACCENT}", "Zoé"),
         ("STRASSE 7", "Straße 7"),
+        ("\N{LEFT-TO-RIGHT MARK}Zoé\N{ZERO WIDTH SPACE}", "Zoé"),
         *((text, None) for text in ("Zoe", "Zo", "Zoé Kovács", "Other", "", " ", ANNA)),
     ):
-        assert name_of(contacts.by_name(text)) == name, text
+        assert [contact.name for contact in contacts.named(text)] == ([name] if name else []), text
     for contact_id in ("id of Other", ""):
         with pytest.raises(KeyError):
             contacts.by_id(contact_id)
 
 
-def test_of_two_with_one_name_the_first_is_found(
+def test_a_blank_name_is_none_and_of_two_with_one_name_both_are_found(
     hass: HomeAssistant, entry: MockConfigEntry, contacts: Contacts
 ) -> None:
-    hass.config_entries.async_add_subentry(entry, subentry("ZOÉ", "+36209999999"))
-    assert name_of(contacts.by_name("zoé")) == "Zoé"
+    """Who sends to a name that several have is told so."""
+    for name, number in (
+        ("ZOÉ", "+36209999999"),
+        (" ", "+36208888888"),
+        ("\N{HANGUL FILLER}", "+36207777777"),
+    ):
+        hass.config_entries.async_add_subentry(entry, subentry(name, number))
+    assert [contact.number for contact in contacts.named("zoé")] == [ANNA, "+36209999999"]
+    assert contacts.named("") == contacts.named(" ") == contacts.named("\N{HANGUL FILLER}") == []
 
 
 def test_a_change_shows_at_once_and_only_then_they_are_read_again(
     hass: HomeAssistant, entry: MockConfigEntry, contacts: Contacts
 ) -> None:
     """A contact that was removed must not be sent to any more."""
-    assert contacts.by_name("Zoé") is contacts.by_number(ANNA) is next(iter(contacts))
+    assert contacts.by_number(ANNA) is next(iter(contacts))
     anna = next(iter(entry.subentries.values()))
     hass.config_entries.async_update_subentry(entry, anna, title="Anna", data={**anna.data, "number": "1771"})
-    assert contacts.by_name("Zoé") is contacts.by_number(ANNA) is None
-    renamed = contacts.by_name("anna")
-    assert renamed and (renamed.contact_id, renamed.number) == (anna.subentry_id, "1771")
+    assert (contacts.named("Zoé"), contacts.by_number(ANNA)) == ([], None)
+    (renamed,) = contacts.named("anna")
+    assert (renamed.contact_id, renamed.number) == (anna.subentry_id, "1771")
     hass.config_entries.async_remove_subentry(entry, anna.subentry_id)
-    assert contacts.by_name("Anna") is contacts.by_number("1771") is None
+    assert (contacts.named("Anna"), contacts.by_number("1771")) == ([], None)
 
 
 async def test_a_contact_that_a_user_adds(hass: HomeAssistant, account: SmsMobileApiConfigEntry) -> None:

@@ -1,8 +1,13 @@
 """The right person: a number in any usual form is one number, or an error that names what is wrong."""
 
+from collections import Counter
+from collections.abc import Container
 import itertools
+from random import Random
 import re
+import string
 
+from homeassistant.util.yaml import parse_yaml
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 import phonenumbers
 import pytest
@@ -25,10 +30,12 @@ def _surroundings() -> None:
     """No Home Assistant is needed."""
 
 
-def outcome(value: str | int, region: str | None = "HU", channel: Channel = Channel.SMS) -> str:
+def outcome(
+    value: str | int, region: str | None = "HU", channel: Channel = Channel.SMS, known: Container[str] = ()
+) -> str:
     """Return the number, or the code of the error, which must not repeat the number."""
     try:
-        return parse_number(value, region, channel)
+        return parse_number(value, region, channel, lambda number: number in known)
     except InvalidNumber as err:
         return err.code if (str(err), err.args) == (err.code, (err.code,)) else f"the error shows {err.args}"
 
@@ -48,7 +55,6 @@ def test_an_international_number_in_any_usual_form_and_country() -> None:
     for value in (
         "+36301234567",
         "0036301234567",
-        36301234567,
         "  +36301234567\n",
         "+36 30 123 4567",
         "+36-30-123-4567",
@@ -72,20 +78,89 @@ def test_an_international_number_in_any_usual_form_and_country() -> None:
     ):
         for region, channel in itertools.product(REGIONS, Channel):
             assert outcome(value, region, channel) == ANNA, (value, region, channel)
-            assert normalise_sender(str(value), region) == ANNA, (value, region)
+            assert normalise_sender(value, region) == ANNA, (value, region)
 
 
 def test_a_number_that_lost_its_plus() -> None:
-    """A template makes an integer of it, the service writes it so: an answer must reach its sender.
+    """The service writes it so: an answer must reach its sender.
 
-    As text, a number of a landline in Germany or Italy with the same digits is not preferred: it gets no SMS.
+    A number of a landline in Germany or Italy with the same digits is not preferred: it gets no SMS.
     """
     for number, region in itertools.product(MOBILES, REGIONS):
-        assert outcome(int(number), region) == number, (number, region)
-        assert outcome(number.removeprefix("+"), region) == number, (number, region)
+        assert outcome(number.removeprefix("+"), region, known={number}) == number, (number, region)
+        if region:
+            assert outcome(number.removeprefix("+"), region) == number, (number, region)
         assert normalise_sender(number.removeprefix("+"), region) == number, (number, region)
-    for number, region in itertools.product(["+390612345678", "+3612345678"], REGIONS):
+
+
+def test_an_integer_is_e164_and_valid_and_no_other_number_or_is_refused() -> None:
+    """YAML and templates make integers of numbers. Where one is a known number, no other is meant: an answer gets there."""
+    for number, region in itertools.product([*MOBILES, "+390612345678", "+3612345678"], REGIONS):
+        assert outcome(int(number), region) in {number, "number_unquoted"}, (number, region)
+        assert outcome(int(number), region, known={number}) == number, (number, region)
+    unclear = {
+        "HU": [0o6301152443, 301234567, 6301234567, 1770, 112, 36301, 999123456789],
+        "DE": [15123456789, 0o15123456701],
+        "US": [2025550123, 0o2025550123],
+        "PL": [0o005511712345],
+    }
+    for region, values in unclear.items():
+        for value in values:
+            assert outcome(value, region) == outcome(value, None) == "number_unquoted", (region, value)
+    for number, region in ((ANNA, "HU"), ("+15123456789", "HU"), ("+4915123456789", "DE"), (ANNA, "US")):
         assert outcome(int(number), region) == number, (number, region)
+    # Without a country, nothing is guessed.
+    assert outcome(36301234567, None) == "number_unquoted"
+    # Two known numbers are two again.
+    both = {"+15123456789", "+4915123456789"}
+    assert outcome(15123456789, "DE", known=both) == "number_unquoted"
+    assert outcome(15123456789, "DE", known={"+4915123456789"}) == "number_unquoted"
+    assert outcome(1770, known={"1770"}) == "1770"
+    assert outcome(1770, "HU", Channel.WHATSAPP, {"1770"}) == "number_short_code"
+
+
+# Country code, what national numbers begin with, the prefixes of mobiles, and how many digits follow.
+PLANS = {
+    "AT": ("43", "0", "660 664 676 699", 7),
+    "CH": ("41", "0", "76 77 78 79", 7),
+    "DE": ("49", "0", "151 152 157 159", 8),
+    "ES": ("34", "", "60 61 65 68", 7),
+    "FR": ("33", "0", "61 66 75 78", 7),
+    "GB": ("44", "0", "7400 7700 7881 7911", 6),
+    "HU": ("36", "06", "20 30 70", 7),
+    "IT": ("39", "", "320 333 347 391", 7),
+    "PL": ("48", "", "50 51 60 72 79", 7),
+    "US": ("1", "", "202555 212736 415555 646736", 4),
+}
+
+
+def test_ten_thousand_mobiles_reach_nobody_else_however_they_are_written() -> None:
+    """A thousand of each country, at home, as YAML reads them: what is not refused reaches the number that was written.
+
+    Of 10,000, refused are: in quotes 0; without quotes 4,929 (929 of the 6,000 that begin with 0, which are octal, and the
+    4,000 of countries without it), 10,000 whose zero was lost, 343 that begin with + and 1,397 with 00.
+    """
+    random = Random(9)
+    refused: Counter[str] = Counter()
+    for region, (country, trunk, prefixes, length) in PLANS.items():
+        for _ in range(1000):
+            national = random.choice(prefixes.split()) + "".join(random.choices(string.digits, k=length))
+            right = f"+{country}{national}"
+            written = {
+                "quoted": f'"{trunk}{national}"',
+                "national": f"{trunk}{national}",
+                "without its zero": national,
+                "international": right,
+                "with 00": f"00{right[1:]}",
+            }
+            for form, text in written.items():
+                value = parse_yaml(text)
+                assert isinstance(value, str | int)
+                found = outcome(value, region)
+                assert found in {right, "number_unquoted"}, (region, form, text)
+                refused[form] += found != right
+    assert refused["quoted"] == 0
+    assert refused["international"] < 500
 
 
 def test_a_national_number_is_one_of_the_homes_country() -> None:
@@ -97,19 +172,14 @@ def test_a_national_number_is_one_of_the_homes_country() -> None:
         ("(30) 123 4567", "HU", ANNA),
         ("301234567", "HU", ANNA),
         ("+36 06 30 123 4567", "HU", ANNA),
-        (301234567, "HU", ANNA),
-        (6301234567, "HU", ANNA),
         ("06 1 234 5678", "HU", "+3612345678"),
         ("(202) 555-0123", "US", "+12025550123"),
         ("202.555.0123", "US", "+12025550123"),
         ("1-202-555-0123", "US", "+12025550123"),
-        (2025550123, "US", "+12025550123"),
         ("011 36 30 123 4567", "US", ANNA),
         ("07911 123456", "GB", "+447911123456"),
         ("+44 (0)7911 123456", "GB", "+447911123456"),
-        (7911123456, "GB", "+447911123456"),
         ("06.12.34.56.78", "FR", "+33612345678"),
-        (612345678, "FR", "+33612345678"),
         ("0151/23456789", "DE", "+4915123456789"),
         ("030 123456", "DE", "+4930123456"),
         ("06 1234 5678", "IT", "+390612345678"),  # Italy keeps the zero
@@ -120,7 +190,15 @@ def test_a_national_number_is_one_of_the_homes_country() -> None:
 
 def test_without_a_country_a_national_number_is_refused() -> None:
     """Washington's 202 is Egypt's +20 2: a text to another person is worse than none."""
-    national = ["06301234567", "06 30 123 4567", "07911 123456", "2025550123", "(202) 555-0123", "630123456"]
+    national = [
+        "06301234567",
+        "06 30 123 4567",
+        "07911 123456",
+        "2025550123",
+        "(202) 555-0123",
+        "630123456",
+        "687464801",
+    ]
     for value in [*national, "(06 30) 123-4567"]:
         assert outcome(value, None) == "number_no_country", value
     # Another country would not help these.
@@ -129,12 +207,11 @@ def test_without_a_country_a_national_number_is_refused() -> None:
 
 
 def test_a_short_code_gets_sms_only_and_has_the_digits_of_the_service() -> None:
-    codes: dict[str | int, str] = {
+    codes = {
         "112": "112",
         "1770": "1770",
         "12345": "12345",
         "123456": "123456",
-        1770: "1770",
         " 1770 ": "1770",
         "١١٢": "112",
         "１７７０": "1770",
@@ -152,7 +229,7 @@ def test_what_is_wrong_is_named() -> None:
     invalid = "+|()-/.|0|00|0000000000|+0123456789|+999123456789|+36301234567/+36301234568"
     table: dict[str, list[str | int]] = {
         "number_empty": ["", "  \n"],
-        "number_letters": [*letters.split("|"), "+36301234567, +36301234568", True],
+        "number_letters": [*letters.split("|"), "+36301234567, +36301234568"],
         "number_too_short": [*short.split("|")],
         # Python refuses to write an integer of more than 4300 digits.
         "number_too_long": [*long.split("|"), int("1" * 40), 10**5000],
@@ -213,8 +290,8 @@ def test_every_form_of_a_number_is_the_same_number(national: int, region: str | 
     forms = [number, f"36{national}", f"0036{national}"]
     if region:
         forms += [f"06{national}", f"{national}"]
+    assert {outcome(form, region, known={number}) for form in forms} == {number}
     assert {normalise_sender(form, region) for form in forms} == {number}
-    assert {outcome(form, region) for form in forms} | {outcome(int(forms[1]), region)} == {number}
 
 
 def test_a_mask_shows_little_of_a_number_and_all_of_a_name() -> None:

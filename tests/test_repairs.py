@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.issue_registry import IssueEntry, IssueSeverity
 from homeassistant.helpers.translation import async_get_translations
 import pytest
@@ -468,6 +468,50 @@ async def test_no_issue_outlives_its_account_and_none_holds_a_secret(
             await home.config_entries.async_remove(account.entry_id)
     await settle(home)
     assert issues(home) == {}
+
+
+async def test_names_of_contacts_that_are_not_clear_are_said_until_they_are(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry
+) -> None:
+    """Home Assistant's menu renames a contact, or its device, to anything."""
+    anna = await add_contact(home, account, "Anna", ANNA)
+    bela = await add_contact(home, account, "Béla", "+36207654321")
+    device = dr.async_get(home).async_get_device_by_identifier((DOMAIN, bela), account.entry_id)
+    assert device
+
+    async def said(title: str = "Béla", device_name: str | None = None) -> str | None:
+        home.config_entries.async_update_subentry(account, account.subentries[bela], title=title)
+        dr.async_get(home).async_update_device(device.id, name_by_user=device_name)
+        await settle(home)
+        issue = issues(home).get(Issue.UNCLEAR_NAMES)
+        return (issue.translation_placeholders or {})["contacts"] if issue else None
+
+    both = "Anna (+36…67), {} (+36…21)"
+    for title, device_name, expected in (
+        ("anna ", None, both.format("anna")),
+        ("Béla", "ANNA", both.format("Béla")),
+        ("Béla", "Dad", None),
+        ("", None, "(+36…21)"),
+        ("\N{ZERO WIDTH SPACE}", None, "(+36…21)"),
+        ("06 30 123 4567", None, "06 …67 (+36…21)"),
+        ("1770", None, "1…0 (+36…21)"),
+        ("06 20 765 4321", None, None),
+        ("Béla", "+36701234567", "Béla (+36…21)"),
+        ("Béla", None, None),
+    ):
+        assert await said(title, device_name) == expected, (title, device_name)
+    # It is there again after a restart, follows the country, and ends with the contact.
+    assert await said("020 1234 5678") is None
+    await home.config.async_update(country="GB")
+    await settle(home)
+    assert Issue.UNCLEAR_NAMES in issues(home)
+    await home.config_entries.async_reload(account.entry_id)
+    await settle(home)
+    assert Issue.UNCLEAR_NAMES in issues(home)
+    home.config_entries.async_remove_subentry(account, bela)
+    await settle(home)
+    assert Issue.UNCLEAR_NAMES not in issues(home)
+    assert anna in account.subentries
 
 
 async def test_a_subscription_that_has_ended_is_said_until_it_is_renewed(

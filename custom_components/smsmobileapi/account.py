@@ -20,10 +20,12 @@ from .options import Options
 from .outbound.messages import Messages
 from .outbound.outbox import Outbox
 from .outbound.rate_limit import RateLimiter
+from .outbound.recipients import RecipientResolver
 from .outbound.reports import Reports
 from .outbound.transmitter import Transmitter
 from .phones import Phones
 from .repairs import Issue, Issues
+from .senders import Senders
 from .storage import Database, StorageError, async_remove_files
 
 # How long held messages wait for the first poll, so that older ones which it brings are fired before them.
@@ -41,7 +43,7 @@ class Account:
         self.entry = entry
         self.client = client
         self.options = options = Options(hass, entry)
-        self.contacts = contacts = Contacts(entry)
+        self.contacts = contacts = Contacts(hass, entry)
         self.issues = issues = Issues(hass, entry)
         self.database = database = Database(
             hass,
@@ -51,7 +53,10 @@ class Account:
         )
         self.phones = phones = Phones(hass, entry, options, issues)
         self.ledger = ledger = Ledger(database)
-        self.inbox = inbox = Inbox(hass, entry.entry_id, ledger=ledger, contacts=contacts, options=options)
+        self.senders = senders = Senders(database)
+        self.inbox = inbox = Inbox(
+            hass, entry.entry_id, ledger=ledger, contacts=contacts, senders=senders, options=options
+        )
         self.webhook = webhook = Webhook(
             hass, entry, options=options, database=database, inbox=inbox, issues=issues
         )
@@ -72,9 +77,7 @@ class Account:
         self.outbox = Outbox(
             hass,
             entry,
-            options=options,
-            contacts=contacts,
-            phones=phones,
+            recipients=RecipientResolver(options, contacts, phones, senders),
             messages=messages,
             reports=self.reports,
             transmitter=self.transmitter,
@@ -102,6 +105,7 @@ class Account:
         await self.database.open()
         await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = await self.ledger.load(self.entry.data.get(CONF_HISTORY))
+        await self.senders.load()
         await self.rate_limiter.load()
         await self.messages.load()
         self.phones.load()

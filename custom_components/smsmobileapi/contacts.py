@@ -1,13 +1,18 @@
 """Contacts: the config subentries `contact`, found by id, by number or by name."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+import difflib
 from enum import StrEnum
 from typing import Final, Self
 import unicodedata
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
+from .api import Channel
 from .const import (
     CONF_CHANNEL,
     CONF_NUMBER,
@@ -15,8 +20,11 @@ from .const import (
     CONF_RETRY_FOR,
     CONF_SIM,
     CONF_SMS_AFTER,
+    DOMAIN,
     SUBENTRY_CONTACT,
 )
+from .numbers import InvalidNumber, mask, parse_number
+from .texts import is_blank, visible
 
 # A notification is tried for ten minutes where the service can't be reached.
 DEFAULT_RETRY_FOR: Final = 600
@@ -49,6 +57,16 @@ class Contact:
     retry_for: int = DEFAULT_RETRY_FOR
     sms_after: int = 0
 
+    @property
+    def shown_name(self) -> str:
+        """Return the name, or the masked number of a contact without one, for errors."""
+        return visible(self.name) or mask(self.number)
+
+    @property
+    def name_and_number(self) -> str:
+        """Return the name and the masked number, for errors about a name that is not enough."""
+        return f"{mask(visible(self.name))} ({mask(self.number)})".lstrip()
+
     @classmethod
     def from_subentry(cls, subentry: ConfigSubentry) -> Self:
         """Read a subentry of the type `contact`."""
@@ -68,7 +86,8 @@ class Contact:
 class Contacts:
     """The contacts of an account, always as the config entry has them now."""
 
-    def __init__(self, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
         self._entry = entry
         self._index()
 
@@ -87,10 +106,51 @@ class Contacts:
         self._follow_entry()
         return self._by_number.get(number)
 
-    def by_name(self, name: str) -> Contact | None:
-        """Return the contact with the name; upper and lower case are the same."""
-        self._follow_entry()
-        return self._by_name.get(_folded(name))
+    def named(self, name: str) -> list[Contact]:
+        """Return the contacts that a name can mean: their own, that which the user gave their device, or an id.
+
+        The id is that of the device or of an entity. Upper and lower case are the same. A blank name is that of nobody.
+        """
+        if not (folded := _folded(name)):
+            return []
+        entity = er.async_get(self._hass).async_get(folded)
+        return [
+            contact
+            for contact in self
+            if folded in self._folded_names(contact)
+            or (entity is not None and entity.config_subentry_id == contact.contact_id)
+            or ((device := self._device(contact)) is not None and device.id == folded)
+        ]
+
+    def similar(self, name: str) -> str | None:
+        """Return the name of a contact that is almost this one."""
+        names = {folded: contact.name for contact in self for folded in self._folded_names(contact)}
+        return next((names[near] for near in difflib.get_close_matches(_folded(name), names, n=1)), None)
+
+    def with_unclear_name(self, region: str | None) -> list[Contact]:
+        """Return the contacts whose name is blank, that of another contact, or the number of somebody else.
+
+        National numbers are those of `region`.
+        """
+        names = {contact: self._folded_names(contact) for contact in self}
+        counts = Counter(name for each in names.values() for name in each)
+        return [
+            contact
+            for contact, each in names.items()
+            if is_blank(contact.name)
+            or any(counts[name] > 1 or is_other_number(name, contact.number, region) for name in each)
+        ]
+
+    def _folded_names(self, contact: Contact) -> set[str]:
+        """Return the contact's name, and the one that the user gave its device, in the form in which they are compared."""
+        names = {self._folded_titles[contact.contact_id]}
+        if (device := self._device(contact)) and device.name_by_user:
+            names.add(_folded(device.name_by_user))
+        return names - {""}
+
+    def _device(self, contact: Contact) -> dr.DeviceEntry | None:
+        identifier = (DOMAIN, contact.contact_id)
+        return dr.async_get(self._hass).async_get_device_by_identifier(identifier, self._entry.entry_id)
 
     def _follow_entry(self) -> None:
         """Read the contacts again if the entry has changed since they were read."""
@@ -107,11 +167,19 @@ class Contacts:
             if subentry.subentry_type == SUBENTRY_CONTACT
         ]
         self._by_id = {contact.contact_id: contact for contact in contacts}
-        # Of two contacts with the same number or name, the first counts.
+        self._folded_titles = {contact.contact_id: _folded(contact.name) for contact in contacts}
+        # Of two contacts with the same number, the first counts.
         self._by_number = {contact.number: contact for contact in reversed(contacts)}
-        self._by_name = {_folded(contact.name): contact for contact in reversed(contacts)}
+
+
+def is_other_number(name: str, number: str, region: str | None) -> bool:
+    """Return whether a name is a phone number, and not this one. National numbers are those of `region`."""
+    try:
+        return parse_number(name, region, Channel.SMS) != number
+    except InvalidNumber:
+        return False
 
 
 def _folded(name: str) -> str:
-    """Return a name in the form in which names are compared: no outer blanks, no case, composed accents."""
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    """Return a name in the form in which names are compared: what can be seen, without case, with composed accents."""
+    return unicodedata.normalize("NFC", visible(name)).casefold()

@@ -1,16 +1,18 @@
 """Changes of an account's config entry while it runs: applied at once where possible, else by a reload."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .account import Account, SmsMobileApiConfigEntry
 from .const import DOMAIN, signal_contacts
 from .log_filter import async_redact
+from .repairs import Issue
 
 RELOAD_AFTER: Final = 1.0  # seconds without another change
 
@@ -31,11 +33,15 @@ class EntryUpdates:
         self._secret: str | None = None
         self._reload: asyncio.Task[None] | None = None
         self._update_secret()
+        self._check_names()
         entry.async_on_unload(entry.add_update_listener(self._entry_changed))
+        for event_type in (dr.EVENT_DEVICE_REGISTRY_UPDATED, EVENT_CORE_CONFIG_UPDATE):
+            entry.async_on_unload(hass.bus.async_listen(event_type, self._name_or_country_changed))
 
     async def _entry_changed(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         self._update_secret()
         self._rename_devices()
+        self._check_names()
         self._account.phones.update_issues()
         self._account.rate_limiter.options_changed()
         async_dispatcher_send(hass, signal_contacts(entry.entry_id))
@@ -64,6 +70,22 @@ class EntryUpdates:
             # The one before is redacted, too, until the account is unloaded.
             self._entry.async_on_unload(async_redact(secret))
         self._account.issues.secret_changed()
+
+    @callback
+    def _name_or_country_changed(self, event: Event[Any]) -> None:
+        """Check the names after the user has renamed a device, or the country of national numbers is another."""
+        if event.event_type == EVENT_CORE_CONFIG_UPDATE or "name_by_user" in event.data.get("changes", ()):
+            self._check_names()
+
+    @callback
+    def _check_names(self) -> None:
+        """Create or remove the issue about contacts whose name is not enough to send to them."""
+        account = self._account
+        if unclear := account.contacts.with_unclear_name(account.options.region):
+            names = ", ".join(contact.name_and_number for contact in unclear)
+            account.issues.create(Issue.UNCLEAR_NAMES, contacts=names)
+        else:
+            account.issues.clear(Issue.UNCLEAR_NAMES)
 
     @callback
     def _rename_devices(self) -> None:

@@ -1,5 +1,6 @@
 """Phone numbers: parse those that users write, to E.164, and mask those that are shown."""
 
+from collections.abc import Callable
 import re
 from typing import Final
 import unicodedata
@@ -21,7 +22,7 @@ phonenumbers.PhoneMetadata.load_all()
 
 _ALLOWED: Final = re.compile(r"[\d ()+./\u2010-\u2015-]*")
 _SHORT_CODE: Final = re.compile(r"\d{3,6}")
-_INTEGER_LIMIT: Final = 10**40  # Python refuses to convert much larger ones to text
+_INTEGER_LIMIT: Final = 10**20  # Python refuses to convert much larger ones to text
 _LONGEST_NATIONAL: Final = 15  # digits
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
@@ -34,36 +35,98 @@ class InvalidNumber(ValueError):
         self.code = code
 
 
-def parse_number(value: str | int, region: str | None, channel: Channel) -> str:
+def _is_never_known(_number: str) -> bool:
+    return False
+
+
+def parse_number(
+    value: str | int,
+    region: str | None,
+    channel: Channel,
+    is_known: Callable[[str], bool] = _is_never_known,
+) -> str:
     """Return a recipient's number as E.164, or a short code as its digits.
 
-    National numbers are those of `region` (ISO 3166 code, as in Home Assistant's settings). An integer is an
-    E.164 number that lost its plus sign in a template. Raises InvalidNumber.
+    National numbers are those of `region` (ISO 3166 code, as in Home Assistant's settings). `is_known` returns whether a
+    number (E.164 or a short code) is that of a contact or a sender: only such a number may be an integer that can be another
+    number, too, an integer that is a short code, or a number without a country code where there is no region. Raises
+    InvalidNumber.
     """
-    if isinstance(value, int) and not 0 <= value < _INTEGER_LIMIT:
-        raise InvalidNumber("number_invalid" if value < 0 else "number_too_long")
-    text = _clean(str(value))
+    if isinstance(value, int):
+        return _parse_integer(value, region, channel, is_known)
+    text = _clean(value)
     if not text:
         raise InvalidNumber("number_empty")
     if not _ALLOWED.fullmatch(text):
         raise InvalidNumber("number_letters")
     if _SHORT_CODE.fullmatch(text):
-        if channel is Channel.WHATSAPP:
-            raise InvalidNumber("number_short_code")
-        return text
-    parsed = [_parse(candidate, region) for candidate in _candidates(value, text, region)]
-    number = _choose(parsed, prefer_mobile=not isinstance(value, int))
-    if (
-        region is None
-        and not _is_international(text)
-        and not (number and phonenumbers.is_valid_number(number))
-    ):
+        return _short_code(text, channel)
+    parsed = [_parse(candidate, region) for candidate in _candidates(text, region)]
+    number = _choose(parsed)
+    if region is None and not is_international(text) and not (number and is_known(_e164(number))):
         raise InvalidNumber(
             "number_no_country" if sum(map(str.isdigit, text)) <= _LONGEST_NATIONAL else "number_too_long"
         )
     if number:
-        return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        return _e164(number)
     raise InvalidNumber(_error_code(parsed[0]))
+
+
+def _parse_integer(value: int, region: str | None, channel: Channel, is_known: Callable[[str], bool]) -> str:
+    """Return the number that a YAML file or a template made an integer of: E.164 without its plus sign.
+
+    A national number looks like one of another country when it has lost its zero, or when YAML has read its digits as
+    octal. So what is not known must be valid, and nothing else. Without a region, anything may have been written.
+    """
+    if not 0 < value < _INTEGER_LIMIT:
+        raise InvalidNumber("number_invalid" if value <= 0 else "number_too_long")
+    digits, e164 = str(value), f"+{value}"
+    if _SHORT_CODE.fullmatch(digits) and is_known(digits):
+        return _short_code(digits, channel)
+    number = _parse(e164, None)
+    if isinstance(number, PhoneNumber) and _e164(number) == e164:
+        others = [other for other in _readings(value, region) if _e164(other) != e164]
+        if is_known(e164):
+            is_certain = not any(is_known(_e164(other)) for other in others)
+        else:
+            is_certain = (
+                region is not None
+                and phonenumbers.is_valid_number(number)
+                and all(_is_less_likely(other, number, region) for other in others)
+            )
+        if is_certain:
+            return e164
+    raise InvalidNumber("number_unquoted")
+
+
+def _readings(value: int, region: str | None) -> list[PhoneNumber]:
+    """Return the valid numbers that an integer can have been before it lost its zeros, or was read as octal."""
+    texts = (f"{value}", f"0{value}", f"0{value:o}", f"+{value:o}")
+    parsed = [_parse(text, region) for text in texts]
+    return [
+        number
+        for number in parsed
+        if isinstance(number, PhoneNumber) and phonenumbers.is_valid_number(number)
+    ]
+
+
+def _is_less_likely(other: PhoneNumber, number: PhoneNumber, region: str) -> bool:
+    """Return whether the number is a mobile, and the other a landline abroad or in the mobile's own country.
+
+    In Germany, for one, a landline's number may have any digits.
+    """
+    country = phonenumbers.country_code_for_region(region)
+    return (
+        phonenumbers.number_type(number) in _MOBILE
+        and phonenumbers.number_type(other) not in _MOBILE
+        and (other.country_code != country or number.country_code == country)
+    )
+
+
+def _short_code(digits: str, channel: Channel) -> str:
+    if channel is Channel.WHATSAPP:
+        raise InvalidNumber("number_short_code")
+    return digits
 
 
 def normalise_sender(value: str, region: str | None) -> str:
@@ -71,8 +134,13 @@ def normalise_sender(value: str, region: str | None) -> str:
     text = _clean(value)
     if not _ALLOWED.fullmatch(text) or _SHORT_CODE.fullmatch(text):
         return value.strip()
-    number = _choose([_parse(candidate, region) for candidate in _candidates(text, text, region)])
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164) if number else value.strip()
+    number = _choose([_parse(candidate, region) for candidate in _candidates(text, region)])
+    return _e164(number) if number else value.strip()
+
+
+def is_international(text: str) -> bool:
+    """Return whether a number is written with its country code."""
+    return _clean(text).lstrip("( ").startswith(("+", "00"))
 
 
 def mask(number: str) -> str:
@@ -97,11 +165,7 @@ def _clean(text: str) -> str:
     return " ".join(text.split())
 
 
-def _is_international(text: str) -> bool:
-    return text.lstrip("( ").startswith(("+", "00"))
-
-
-def _candidates(value: str | int, text: str, region: str | None) -> list[str]:
+def _candidates(text: str, region: str | None) -> list[str]:
     """Return the numbers, international or national, that a text can mean, the likeliest first."""
     text = text.lstrip("( ")
     if text.startswith("00"):
@@ -111,8 +175,6 @@ def _candidates(value: str | int, text: str, region: str | None) -> list[str]:
     international = f"+{text}"
     if region is None:
         return [international]
-    if isinstance(value, int):
-        return [international, text, f"0{text}"]
     return [text] if text.startswith("0") else [text, international]
 
 
@@ -124,14 +186,17 @@ def _parse(text: str, region: str | None) -> PhoneNumber | int:
         return err.error_type
 
 
-def _choose(parsed: list[PhoneNumber | int], *, prefer_mobile: bool = True) -> PhoneNumber | None:
-    """Return the first valid number, a mobile one if preferred, else the first that has a possible length."""
+def _choose(parsed: list[PhoneNumber | int]) -> PhoneNumber | None:
+    """Return the first valid number, a mobile one if there is one, else the first that has a possible length."""
     numbers = [number for number in parsed if isinstance(number, PhoneNumber)]
     valid = [number for number in numbers if phonenumbers.is_valid_number(number)]
     mobile = [number for number in valid if phonenumbers.number_type(number) in _MOBILE]
     possible = [number for number in numbers if _possibility(number) == ValidationResult.IS_POSSIBLE]
-    ordered = [*mobile, *valid, *possible] if prefer_mobile else [*valid, *possible]
-    return next(iter(ordered), None)
+    return next(iter([*mobile, *valid, *possible]), None)
+
+
+def _e164(number: PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
 def _possibility(number: PhoneNumber) -> int:

@@ -24,6 +24,7 @@ class Issue(StrEnum):
     STORAGE_KEPT_ASIDE = "storage_kept_aside"
     STORAGE_NOT_WRITTEN = "storage_not_written"
     SUBSCRIPTION_EXPIRED = "subscription_expired"
+    UNCLEAR_NAMES = "unclear_names"
     UNSIGNED = "unsigned"
     WEBHOOK_MISSES = "webhook_misses"
 

@@ -1,12 +1,14 @@
 """The actions, each with response data."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
+import re
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.helpers import config_validation as cv, service
+from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
@@ -20,6 +22,8 @@ from .outbound.models import OutboundMessage
 from .outbound.recipients import SendOptions
 from .outbound.segments import count_segments
 from .permissions import async_check_control, async_check_read, async_check_send, async_remember_scripts
+from .service_call import fields_only, find_entry, shown_value, with_valid_data
+from .texts import join_halves
 
 ATTR_ACCOUNT: Final = "account"
 ATTR_CAMERA: Final = "camera"
@@ -42,31 +46,49 @@ ATTR_TO: Final = "to"
 ATTR_URGENT: Final = "urgent"
 ATTR_WAIT_FOR_REPORT: Final = "wait_for_report"
 DEFAULT_LIMIT: Final = 50
+_TIMESTAMP: Final = re.compile(r"\d{9,}(\.\d*)?")
 MAX_LIMIT: Final = 1000
 _NO_TIME: Final = timedelta()
 _A_DAY: Final = timedelta(days=1)
 
 
 def _recipient(value: Any) -> str | int:
-    """Validate a name or a number; a template makes an integer of a number."""
+    """Validate a name or a number; a template makes an integer of a number. Raises ServiceValidationError."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise vol.Invalid("a recipient is a phone number or the name of a contact")
+        raise invalid("recipient_invalid", value=shown_value(value))
     return value
 
 
+def _recipients(value: Any) -> list[str | int]:
+    """Validate one recipient or several; a template makes a tuple of numbers with commas between them.
+
+    Raises ServiceValidationError.
+    """
+    each = value if isinstance(value, list | tuple) else [value]
+    return [
+        _recipient(recipient) for part in each for recipient in (part if isinstance(part, tuple) else (part,))
+    ]
+
+
 def _time(value: Any) -> datetime:
-    """Validate a time and return it in UTC; one without a zone is in Home Assistant's."""
-    time: datetime = cv.datetime(value)
+    """Validate a time or timestamp (Unix seconds), return it in UTC; a time without a zone is in Home Assistant's.
+
+    Raises ServiceValidationError.
+    """
     try:
-        return dt_util.as_utc(time)
-    except OverflowError:
-        raise vol.Invalid("there is no such time") from None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return dt_util.utc_from_timestamp(value)
+        if isinstance(value, str) and _TIMESTAMP.fullmatch(value.strip()):
+            return dt_util.utc_from_timestamp(float(value))
+        return dt_util.as_utc(cv.datetime(value))
+    except vol.Invalid, ValueError, OverflowError, OSError:
+        raise invalid("time_invalid", value=shown_value(value)) from None
 
 
 _DURATION: Final = vol.All(cv.time_period, vol.Range(min=_NO_TIME, max=_A_DAY))
 _ACCOUNT: Final = {vol.Optional(ATTR_ACCOUNT): cv.string}
 _WAIT: Final = {vol.Optional(ATTR_WAIT_FOR_REPORT): vol.All(vol.Coerce(float), vol.Range(min=1, max=3600))}
-_RECIPIENTS: Final = {vol.Required(ATTR_RECIPIENTS): vol.All(cv.ensure_list, [_recipient])}
+_RECIPIENTS: Final = {vol.Required(ATTR_RECIPIENTS): _recipients}
 _MESSAGE_ID: Final = {vol.Required(ATTR_MESSAGE_ID): cv.string}
 SEND_MESSAGE_SCHEMA: Final = vol.Schema(
     {
@@ -119,7 +141,19 @@ def async_setup_services(hass: HomeAssistant) -> None:
         ("resend_message", _resend_message, RESEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
         ("send_message", _send_message, SEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
     ):
-        hass.services.async_register(DOMAIN, name, handler, schema, supports_response=response)
+        hass.services.async_register(
+            DOMAIN,
+            name,
+            partial(_handle, handler, schema),
+            fields_only(schema),
+            supports_response=response,
+        )
+
+
+async def _handle(
+    handler: Callable[[ServiceCall], Awaitable[ServiceResponse]], schema: vol.Schema, call: ServiceCall
+) -> ServiceResponse:
+    return await handler(with_valid_data(call, schema))
 
 
 async def _send_message(call: ServiceCall) -> ServiceResponse:
@@ -135,11 +169,11 @@ async def _send_message(call: ServiceCall) -> ServiceResponse:
         phone=data.get(CONF_PHONE),
         sim=data.get(CONF_SIM),
         send_at=data.get(ATTR_SEND_AT),
-        media=data.get(ATTR_MEDIA) or data.get(ATTR_MEDIA_URL) or data.get(ATTR_CAMERA),
+        media=next((data[name] for name in (ATTR_MEDIA, ATTR_MEDIA_URL, ATTR_CAMERA) if name in data), None),
         short_links=data[ATTR_SHORT_LINKS],
         encrypt=data[ATTR_ENCRYPT],
     )
-    text, account = data[ATTR_MESSAGE], _account(call)
+    text, account = join_halves(data[ATTR_MESSAGE]), _account(call)
     await async_check_send(call, account, data[ATTR_RECIPIENTS], options)
     sent = await account.outbox.send(data[ATTR_RECIPIENTS], text, options)
     return {"recipients": [{**message.as_response(), **_parts(message, text)} for message in sent]}
@@ -201,7 +235,8 @@ async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
     account = _account(call)
     await async_check_control(call, account)
     recipients = account.outbox.recipients
-    found = [recipients.find_number(value, Route.WHATSAPP) for value in call.data[ATTR_RECIPIENTS]]
+    each = recipients.split(call.data[ATTR_RECIPIENTS])
+    found = [recipients.find_number(recipient, Route.WHATSAPP) for recipient in each]
     if not found:
         raise invalid("no_recipients")
     with _service_errors(call):
@@ -227,11 +262,13 @@ def _service_errors(call: ServiceCall) -> Iterator[None]:
 
 
 def _entry(call: ServiceCall) -> SmsMobileApiConfigEntry:
-    """Return the account that the action names, or the only one."""
-    entry: SmsMobileApiConfigEntry = service.async_get_config_entry(
-        call.hass, DOMAIN, call.data.get(ATTR_ACCOUNT)
-    )
-    return entry
+    """Return the account that the action names, the only one, or that of the contacts whom it names."""
+    data = call.data
+    recipients = [
+        *data.get(ATTR_RECIPIENTS, ()),
+        *(data[name] for name in (ATTR_FROM, ATTR_TO) if name in data),
+    ]
+    return find_entry(call.hass, data.get(ATTR_ACCOUNT), recipients)
 
 
 def _account(call: ServiceCall) -> Account:

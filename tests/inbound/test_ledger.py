@@ -35,6 +35,7 @@ from custom_components.smsmobileapi.inbound.ledger import History, Ledger, histo
 from custom_components.smsmobileapi.options import Options
 from custom_components.smsmobileapi.phones import Phones
 from custom_components.smsmobileapi.repairs import Issues
+from custom_components.smsmobileapi.senders import Senders
 from custom_components.smsmobileapi.storage import Database, async_remove_files, database_path
 from simulator import Account, ReceivedSms, call_data, sms_data
 from simulator.calls import incoming_calls, missed_calls, outgoing_calls
@@ -101,7 +102,12 @@ class Runtime:
         self.journal = Journal(self.database)
         options, issues = Options(hass, entry), Issues(hass, entry)
         self.inbox = Inbox(
-            hass, entry.entry_id, ledger=self.ledger, contacts=Contacts(entry), options=options
+            hass,
+            entry.entry_id,
+            ledger=self.ledger,
+            contacts=Contacts(hass, entry),
+            senders=Senders(self.database),
+            options=options,
         )
         webhook: Any = SimpleNamespace(is_working=False, brings_calls=False, polled=lambda _: None)
         client: Any = service

@@ -193,9 +193,11 @@ async def test_a_time_that_is_over_or_none_is_refused(case: Case, freezer: Clock
     ]
     for time in over:
         assert await case.outcome(send_at=time) == "send_at_past", time
-    for value in ("tomorrow", "", "25:00", "2026-13-01 00:00:00", None, 1768500000, "0001-01-01 00:00:00"):
-        with pytest.raises(vol.Invalid):
-            await case.send(send_at=value)
+    for timestamp in (SIX_SECOND - 86400, float(SIX_SECOND - 86400), str(SIX_SECOND - 86400)):
+        assert await case.outcome(send_at=timestamp) == "send_at_past", timestamp
+    wrong = ("tomorrow", "", "25:00", "2026-13-01 00:00:00", None, "0001-01-01 00:00:00", "unknown", True)
+    for value in (*wrong, 10**30, float("nan"), float("inf")):
+        assert await case.outcome(send_at=value) == "time_invalid", value
     assert case.requests() == []
     assert case.sent_in_a_day == 0
 
@@ -269,13 +271,24 @@ async def test_bad_input_gets_a_clear_error_before_anything_is_sent(case: Case) 
         err = await case.error_of(**data)
         assert isinstance(err, ServiceValidationError)
         assert err.translation_key == key
-    invalid: list[tuple[str, Any]] = [
-        *(("recipients", value) for value in (True, 1.5, {"name": ANNA})),
-        *(("channel", value) for value in ("SMS", "whatsapp_or_sms", "", "fax", None)),
+    invalid: list[tuple[str, Any, str]] = [
+        *(
+            ("recipients", value, "recipient_invalid")
+            for value in (True, 1.5, {"name": ANNA}, None, [[ANNA]])
+        ),
+        ("recipients", [ANNA, 36301234567.0], "recipient_invalid"),
+        *(("channel", value, "value_invalid") for value in ("SMS", "whatsapp_or_sms", "", "fax", None)),
+        *((name, "unknown", "value_invalid") for name in ("urgent", "wait_for_report", "sim", "camera")),
+        ("message", {"text": TEXT}, "value_invalid"),
     ]
-    for name, wrong in invalid:
+    for name, wrong, key in invalid:
+        err = await case.error_of(**{"recipients": ANNA, name: wrong})
+        assert isinstance(err, ServiceValidationError)
+        assert err.translation_key == key, (name, wrong)
+    # What does not come from a template is a fault of the configuration.
+    for data in ({"recipient": ANNA, "message": TEXT}, {"recipients": ANNA}):
         with pytest.raises(vol.Invalid):
-            await case.send(**{"recipients": ANNA, name: wrong})
+            await case.act("send_message", **data)
     assert case.requests() == []
 
 

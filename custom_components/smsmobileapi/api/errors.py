@@ -64,6 +64,15 @@ class PhoneOffline(Refused):
     code = "phone_offline"
 
 
+class NotEncodable(Refused):
+    """The request has characters that can't be sent, so it was never made."""
+
+    code = "not_encodable"
+
+    def __init__(self) -> None:
+        super().__init__("the request has characters that can't be encoded")
+
+
 class TokenRefused(Refused):
     """The service refused to give the OAuth2 client a token: the request itself was never made."""
 

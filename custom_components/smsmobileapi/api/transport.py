@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from .errors import NotReachable, OutcomeUnknown, Refused, SmsMobileApiError, UnexpectedAnswer
+from .errors import NotEncodable, NotReachable, OutcomeUnknown, Refused, SmsMobileApiError, UnexpectedAnswer
 from .parsing import list_of
 from .refusals import check_refusal, redact_reason
 
@@ -74,8 +74,8 @@ def _error_for(err: Exception) -> SmsMobileApiError:
     """Return our error for one of aiohttp or Python: it says whether the service can have accepted the request."""
     name = type(err).__name__
     match err:
-        case UnicodeEncodeError():
-            return Refused("the request has characters that can't be encoded")
+        case UnicodeError() if not isinstance(err, UnicodeDecodeError):
+            return NotEncodable()
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return NotReachable(name)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():

@@ -17,9 +17,10 @@ import voluptuous as vol
 
 from ..api import Channel
 from ..const import CONF_CHANNEL, CONF_NUMBER
-from ..contacts import Contacts, Route
+from ..contacts import Contacts, Route, is_other_number
 from ..numbers import InvalidNumber, parse_number
 from ..options import Options
+from ..texts import is_blank, join_halves
 from .options import as_shown, async_phone_and_sim_fields, phone_and_sim_in
 
 CONTACT_FIELDS: Final = {
@@ -85,18 +86,21 @@ class ContactFlow(ConfigSubentryFlow):
     def _read(self, user_input: dict[str, Any], own_id: str | None) -> dict[str, Any]:
         """Return a contact's data, its number normalised. Raises InvalidInput."""
         entry = self._get_entry()
-        name, route = user_input[CONF_NAME].strip(), Route(user_input[CONF_CHANNEL])
-        if not name:
+        name, route = join_halves(user_input[CONF_NAME]).strip(), Route(user_input[CONF_CHANNEL])
+        if is_blank(name):
             raise InvalidInput(CONF_NAME, "name_empty")
         # WhatsApp has no short numbers.
         channel = Channel.SMS if route is Route.SMS else Channel.WHATSAPP
+        region = Options(self.hass, entry).region
         try:
-            number = parse_number(user_input[CONF_NUMBER], Options(self.hass, entry).region, channel)
+            number = parse_number(user_input[CONF_NUMBER], region, channel)
         except InvalidNumber as err:
             raise InvalidInput(CONF_NUMBER, err.code) from None
-        contacts = Contacts(entry)
-        if (other := contacts.by_name(name)) and other.contact_id != own_id:
+        contacts = Contacts(self.hass, entry)
+        if any(other.contact_id != own_id for other in contacts.named(name)):
             raise InvalidInput(CONF_NAME, "name_taken")
+        if is_other_number(name, number, region):
+            raise InvalidInput(CONF_NAME, "name_is_number")
         if (other := contacts.by_number(number)) and other.contact_id != own_id:
             raise InvalidInput(CONF_NUMBER, "number_taken", {"contact": other.name})
         data = {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: route.value}

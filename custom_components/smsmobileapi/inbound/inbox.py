@@ -18,6 +18,7 @@ from ..const import EVENT_CALL, EVENT_MESSAGE_RECEIVED, signal_call, signal_mess
 from ..contacts import Contacts
 from ..numbers import mask, normalise_sender
 from ..options import Options
+from ..senders import Senders
 from .ledger import Ledger, call_keys, event_key, message_keys
 from .models import InboundCall, InboundMessage
 
@@ -55,12 +56,20 @@ class Inbox:
     """The inbox of one account."""
 
     def __init__(
-        self, hass: HomeAssistant, entry_id: str, *, ledger: Ledger, contacts: Contacts, options: Options
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        *,
+        ledger: Ledger,
+        contacts: Contacts,
+        senders: Senders,
+        options: Options,
     ) -> None:
         self._hass = hass
         self._entry_id = entry_id
         self._ledger = ledger
         self._contacts = contacts
+        self._senders = senders
         self._options = options
         self._state = InboxState.HOLDING
         self._set_up_at = dt_util.utcnow()
@@ -189,6 +198,8 @@ class Inbox:
     def _fire(self, item: _Item) -> None:
         """Record an item as handled, and send it to automations and entities."""
         self._ledger.add(item.keys, item.received_at.timestamp())
+        if item.number:
+            self._senders.add(item.number)
         arrival, contact = item.arrival, self._contacts.by_number(item.number) if item.number else None
         account = {"config_entry_id": self._entry_id}
         match arrival:

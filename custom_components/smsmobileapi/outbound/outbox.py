@@ -22,10 +22,9 @@ from ..api import (
     Status,
     redact_reason,
 )
-from ..contacts import Contact, Contacts, Route
+from ..contacts import Contact, Route
 from ..errors import failed, invalid
-from ..options import Options
-from ..phones import Phones
+from ..texts import join_halves, text_to_send
 from .delivery import LogUnreadable, Retry
 from .fallback import Fallback
 from .jobs import Job, Jobs
@@ -54,9 +53,7 @@ class Outbox:
         hass: HomeAssistant,
         entry: ConfigEntry,
         *,
-        options: Options,
-        contacts: Contacts,
-        phones: Phones,
+        recipients: RecipientResolver,
         messages: Messages,
         reports: Reports,
         transmitter: Transmitter,
@@ -70,7 +67,7 @@ class Outbox:
             hass, entry, messages=messages, reports=reports, send=self._send_sms_instead
         )
         self._queue = SendQueue(hass, messages=messages, give=self._give_waiting, end=transmitter.give_up)
-        self.recipients = RecipientResolver(options, contacts, phones)
+        self.recipients = recipients
         self._jobs = Jobs(hass)
 
     @callback
@@ -106,7 +103,7 @@ class Outbox:
         were tried, where one was not sent. Where the caller is cancelled, what has left is still followed, and the rest is
         not sent.
         """
-        _check_text(text)
+        text = text_to_send(text)
         if len(text) > MAX_TEXT_LENGTH:
             raise invalid("message_too_long", length=str(len(text)), limit=str(MAX_TEXT_LENGTH))
         if options.send_at and options.send_at <= dt_util.utcnow():
@@ -138,7 +135,7 @@ class Outbox:
 
     async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
         """Show a notification on a phone of the account. Raises HomeAssistantError."""
-        _check_text(text)
+        text, title = text_to_send(text), join_halves(title or "")
 
         async def show(job: Job[None]) -> None:
             await self._transmitter.notify(
@@ -306,11 +303,6 @@ class Outbox:
             sent = {"recipients": reported.recipient, "message": text}
             raise failed("report_failed", reason=redact_reason(reported.error or "–", sent))
         return reported
-
-
-def _check_text(text: str) -> None:
-    if not text.strip():
-        raise invalid("message_empty")
 
 
 def _all_or_raise(

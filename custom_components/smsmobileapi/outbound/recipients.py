@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+import re
 from typing import Any, Final
 
 from homeassistant.core import Context
@@ -12,10 +13,13 @@ from homeassistant.exceptions import ServiceValidationError
 from ..api import Channel, Phone
 from ..contacts import Contact, Contacts, Route
 from ..errors import invalid
-from ..numbers import InvalidNumber, mask, normalise_sender, parse_number
+from ..numbers import InvalidNumber, is_international, mask, normalise_sender, parse_number
 from ..options import Options
 from ..phones import Phones
+from ..senders import Senders
 
+_SEPARATORS: Final = ("\n", ";", ",")
+_ANY_SEPARATOR: Final = re.compile(f"[{''.join(_SEPARATORS)}]")
 _BOTH: Final = (Route.SMS, Route.WHATSAPP)
 _CHANNEL_NAMES: Final = {Route.SMS: "SMS", Route.WHATSAPP: "WhatsApp"}
 
@@ -37,7 +41,7 @@ class Recipient:
     @property
     def name(self) -> str:
         """Return the contact's name or the masked number, for errors and logs."""
-        return self.contact.name if self.contact else mask(self.number)
+        return self.contact.shown_name if self.contact else mask(self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +83,21 @@ def names_of(recipients: Sequence[Recipient]) -> list[str]:
 class RecipientResolver:
     """Finds recipients by name or number, with what the action, the contact and the account have chosen for them."""
 
-    def __init__(self, options: Options, contacts: Contacts, phones: Phones) -> None:
+    def __init__(self, options: Options, contacts: Contacts, phones: Phones, senders: Senders) -> None:
         self._options = options
         self._contacts = contacts
         self._phones = phones
+        self._senders = senders
 
     def resolve(self, recipients: Iterable[str | int | Contact], options: SendOptions) -> list[Recipient]:
         """Return the recipients, each once for each channel: the route BOTH makes two of one.
 
-        Raises ServiceValidationError for a name that no contact has, a number that is none and a phone that is not listed.
+        Raises ServiceValidationError for a name that no contact or several have, a number that is none and a phone that is
+        not listed.
         """
         if options.sim not in (None, 1, 2):
             raise invalid("sim_invalid", sim=str(options.sim))
-        found = [self._resolve_one(recipient, options) for recipient in recipients]
+        found = [self._resolve_one(recipient, options) for recipient in self.split(recipients)]
         if not found:
             raise invalid("no_recipients")
         each = [
@@ -101,37 +107,121 @@ class RecipientResolver:
         ]
         return list({(recipient.number, recipient.route): recipient for recipient in each}.values())
 
+    def split(self, recipients: Iterable[str | int | Contact]) -> list[str | int | Contact]:
+        """Return each recipient by itself: a text may have several, with commas, semicolons or line breaks between them.
+
+        Raises ServiceValidationError where such a text can be one number, too.
+        """
+        return [
+            part
+            for recipient in recipients
+            for part in (self._split_text(recipient) if isinstance(recipient, str) else [recipient])
+        ]
+
+    def contacts_among(self, recipients: Iterable[str | int]) -> set[str | int | Contact]:
+        """Return those of the recipients that are contacts, or may be."""
+        return {recipient for recipient in self.split(recipients) if self._is_contact(recipient)}
+
     def find_number(
         self, recipient: str | int | Contact, route: Route | None = None
     ) -> tuple[str, Contact | None]:
         """Return the normalised number of a contact, a contact's name or a number, and the contact who has it.
 
-        Raises ServiceValidationError.
+        Raises ServiceValidationError, also where the recipient can be several.
         """
         contact: Contact | None
-        value: str | int
         if isinstance(recipient, Contact):
-            contact, value = recipient, recipient.number
+            number, contact = self._number_of(recipient), recipient
         else:
-            contact = self._contacts.by_name(recipient) if isinstance(recipient, str) else None
-            value = contact.number if contact else recipient
+            number, contact = self._find(recipient)
         route = route or (contact.route if contact else Route.SMS)
-        channel = Channel.WHATSAPP if route in (Route.WHATSAPP, Route.BOTH) else Channel.SMS
-        try:
-            number = parse_number(value, self._options.region, channel)
-        except InvalidNumber as err:
-            # A value without digits was meant as a name.
-            is_name = err.code == "number_letters" and not any(map(str.isdigit, str(value)))
-            raise invalid(
-                "unknown_contact" if is_name else err.code,
-                recipient=contact.name if contact else mask(str(value).strip()),
-            ) from None
+        if route in (Route.WHATSAPP, Route.BOTH) and not number.startswith("+"):
+            raise invalid("number_short_code", recipient=contact.shown_name if contact else mask(number))
         return number, contact or self._contacts.by_number(number)
 
     def find_sender(self, sender: str | int) -> str:
-        """Return the normalised sender that a contact's name, a number or the sender's own name stands for."""
-        contact = self._contacts.by_name(sender) if isinstance(sender, str) else None
-        return contact.number if contact else normalise_sender(str(sender), self._options.region)
+        """Return the normalised sender that a contact's name, a number or the sender's own name stands for.
+
+        Raises ServiceValidationError where it can be several.
+        """
+        if isinstance(sender, int) or self._contacts.named(sender):
+            return self.find_number(sender)[0]
+        return normalise_sender(sender, self._options.region)
+
+    def _find(self, recipient: str | int) -> tuple[str, Contact | None]:
+        """Return the number that a name or a number stands for, and the contact where it is a name.
+
+        Raises ServiceValidationError.
+        """
+        named = self._contacts.named(recipient) if isinstance(recipient, str) else []
+        found: dict[str, Contact | None] = {self._number_of(contact): contact for contact in reversed(named)}
+        shown = mask(str(recipient).strip())
+        try:
+            number = parse_number(recipient, self._options.region, Channel.SMS, self._is_known)
+        except InvalidNumber as err:
+            if not found:
+                raise self._unknown(str(recipient), shown, err.code) from None
+        else:
+            if is_international(str(recipient)):
+                # A complete number is not a name, whoever is called so.
+                return number, None
+            found.setdefault(number)
+        if len(found) > 1:
+            choices = [
+                contact.name_and_number if contact else mask(number) for number, contact in found.items()
+            ]
+            raise invalid("recipient_ambiguous", recipient=shown, choices=", ".join(sorted(choices)))
+        return found.popitem()
+
+    def _unknown(self, recipient: str, shown: str, key: str) -> ServiceValidationError:
+        """Return the error for what is neither a contact nor a number, for the reason `key`."""
+        if key == "number_letters":
+            if similar := self._contacts.similar(recipient):
+                return invalid("similar_contact", recipient=shown, contact=similar)
+            # A value without digits was meant as a name.
+            if not any(map(str.isdigit, recipient)):
+                key = "unknown_contact"
+        return invalid(key, recipient=shown)
+
+    def _number_of(self, contact: Contact) -> str:
+        """Return a contact's number. Raises ServiceValidationError."""
+        try:
+            return parse_number(contact.number, self._options.region, Channel.SMS)
+        except InvalidNumber as err:
+            raise invalid(err.code, recipient=contact.shown_name) from None
+
+    def _is_known(self, number: str) -> bool:
+        """Return whether a number is that of a contact, or something came from it before."""
+        return number in self._senders or self._contacts.by_number(number) is not None
+
+    def _is_contact(self, recipient: str | int | Contact) -> bool:
+        try:
+            return self.find_number(recipient)[1] is not None
+        except ServiceValidationError:
+            return isinstance(recipient, str) and bool(self._contacts.named(recipient))
+
+    def _split_text(self, text: str) -> list[str]:
+        if not _ANY_SEPARATOR.search(text):
+            return [text]
+        parts = [text]
+        for separator in _SEPARATORS:
+            parts = [
+                piece
+                for part in parts
+                # A contact's name may have a comma.
+                for piece in ([part] if self._contacts.named(part) else part.split(separator))
+            ]
+        parts = [part.strip() for part in parts if part.strip()]
+        if len(parts) > 1 and self._is_number(_ANY_SEPARATOR.sub(" ", text)):
+            raise invalid("recipients_unclear", recipient=mask(text.strip()))
+        return parts or [text]
+
+    def _is_number(self, text: str) -> bool:
+        try:
+            parse_number(text, self._options.region, Channel.SMS)
+        except InvalidNumber:
+            return False
+        return True
 
     def _resolve_one(self, recipient: str | int | Contact, options: SendOptions) -> Recipient:
         number, contact = self.find_number(recipient, options.route)

@@ -1,0 +1,48 @@
+"""Senders: the numbers that wrote or called before. To answer one of them is no guess."""
+
+import sqlite3
+from typing import Final
+
+from homeassistant.core import callback
+
+from .database_file import Statement
+from .storage import Database, read_state, state_statement
+
+MAX_SENDERS: Final = 500
+_STATE_NAME: Final = "senders"
+
+
+class Senders:
+    """The last 500 numbers, normalised, from which an account got messages or calls."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # A dict keeps the order: the one that wrote last comes last.
+        self._numbers: dict[str, None] = {}
+        database.add_snapshot(lambda: [self._statement()])
+
+    async def load(self) -> None:
+        """Read what was saved."""
+        self._numbers = await self._database.load(_read, {})
+
+    def __contains__(self, number: str) -> bool:
+        """Return whether something came from the number before."""
+        return number in self._numbers
+
+    @callback
+    def add(self, number: str) -> None:
+        """Remember a number, and forget the one that has been silent for longest where there are too many."""
+        is_new = number not in self._numbers
+        self._numbers.pop(number, None)
+        self._numbers[number] = None
+        if is_new:
+            if len(self._numbers) > MAX_SENDERS:
+                del self._numbers[next(iter(self._numbers))]
+            self._database.write(self._statement())
+
+    def _statement(self) -> Statement:
+        return state_statement(_STATE_NAME, {"numbers": [*self._numbers]})
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, None]:
+    return dict.fromkeys(read_state(connection, _STATE_NAME).get("numbers", ()))
