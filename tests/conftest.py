@@ -104,7 +104,7 @@ def misuse() -> Iterator[MisuseCollector]:
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait in milliseconds where a home waits in seconds."""
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.FIRST_WAIT", 0.01)
-    monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.LOOK_UPS", (0.01,) * 5)
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.log_search.LOOK_UPS", (0.01,) * 5)
     monkeypatch.setattr("custom_components.smsmobileapi.entry_updates.RELOAD_AFTER", 0)
 
 

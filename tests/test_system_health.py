@@ -71,7 +71,7 @@ async def test_it_shows_what_came_and_went_in_all_accounts(
     found = await info(home)
     assert (found["accounts"], found["webhooks_working"], found["limit_reached"]) == (2, 1, False)
     assert found["last_received"] == account.runtime_data.inbox.last_received is not None
-    assert found["last_sent"] == other.runtime_data.transmitter.last_sent is not None
+    assert found["last_sent"] == other.runtime_data.delivery.last_sent is not None
     with pytest.raises(HomeAssistantError, match="limit"):
         await send(home, other)
     assert (await info(home))["limit_reached"] is True

@@ -17,12 +17,12 @@ from .inbound.ledger import Ledger
 from .inbound.webhook import Webhook, async_delete_webhook
 from .legacy_files import async_import_files
 from .options import Options
+from .outbound.delivery import Delivery
 from .outbound.messages import Messages
 from .outbound.outbox import Outbox
 from .outbound.rate_limit import RateLimiter
 from .outbound.recipients import RecipientResolver
 from .outbound.reports import Reports
-from .outbound.transmitter import Transmitter
 from .phones import Phones
 from .repairs import Issue, Issues
 from .senders import Senders
@@ -63,7 +63,7 @@ class Account:
         self.rate_limiter = RateLimiter(hass, entry, options=options, database=database, issues=issues)
         self.messages = messages = Messages(database)
         self.reports = Reports(hass, entry, client=client, messages=messages)
-        self.transmitter = Transmitter(
+        self.delivery = Delivery(
             hass,
             entry,
             client=client,
@@ -80,7 +80,7 @@ class Account:
             recipients=RecipientResolver(options, contacts, phones, senders),
             messages=messages,
             reports=self.reports,
-            transmitter=self.transmitter,
+            delivery=self.delivery,
         )
         self.coordinator = PollCoordinator(
             hass,

@@ -33,8 +33,8 @@ async def async_get_config_entry_diagnostics(
             "ledger_size": account.ledger.size,
         },
         "outbox": {
-            "counts": dict(account.transmitter.counts),
-            "last_sent": account.transmitter.last_sent,
+            "counts": dict(account.delivery.counts),
+            "last_sent": account.delivery.last_sent,
             "limit_resumes_at": account.rate_limiter.resumes_at,
             "pending_reports": account.reports.pending,
             "reserve_used": account.rate_limiter.reserve_used,

@@ -245,7 +245,7 @@ async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:
                 {
                     "recipient": number,
                     "contact": contact.name if contact else None,
-                    "has_whatsapp": await account.transmitter.whatsapp_numbers.check(number),
+                    "has_whatsapp": await account.delivery.whatsapp_numbers.check(number),
                 }
                 for number, contact in found
             ]

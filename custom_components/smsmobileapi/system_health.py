@@ -28,7 +28,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
         "accounts": len(accounts),
         "webhooks_working": sum(account.webhook.is_working for account in accounts),
         "last_received": _latest(account.inbox.last_received for account in accounts),
-        "last_sent": _latest(account.transmitter.last_sent for account in accounts),
+        "last_sent": _latest(account.delivery.last_sent for account in accounts),
         "limit_reached": any(account.rate_limiter.resumes_at for account in accounts),
     }
 

@@ -19,7 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.outbound import delivery
+from custom_components.smsmobileapi.outbound import delivery, log_search
 from custom_components.smsmobileapi.outbound.jobs import TASK_NAME
 from simulator import Account, SentMessage, Simulator, report_data, sent_log
 
@@ -308,7 +308,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 def do_not_wait(monkeypatch: Patch) -> None:
     """Retry and look up at once: where the clock stands still, the shortest wait never ends."""
-    monkeypatch.setattr(delivery, "LOOK_UPS", (0, 0, 0, 0, 0))
+    monkeypatch.setattr(log_search, "LOOK_UPS", (0, 0, 0, 0, 0))
     monkeypatch.setattr(delivery, "FIRST_WAIT", 0)
 
 
@@ -320,7 +320,8 @@ def record_waits(monkeypatch: Patch) -> list[float]:
         waits.append(seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(delivery, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+    for module in (delivery, log_search):
+        monkeypatch.setattr(module, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
     monkeypatch.setattr(delivery, "FIRST_WAIT", 1.0)
     return waits
 

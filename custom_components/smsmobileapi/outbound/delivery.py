@@ -1,15 +1,19 @@
-"""Delivery: give a message to the service exactly once, as far as its answers allow."""
+"""Delivery: give a message to the service exactly once, as far as its answers allow; count it, and store where it is meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from itertools import accumulate
 import logging
 import random
 from typing import Final
-from weakref import WeakValueDictionary
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api import (
@@ -17,11 +21,24 @@ from ..api import (
     NotReachable,
     OutcomeUnknown,
     RateLimited,
+    Refused,
     SendRequest,
-    SentLogEntry,
     SmsMobileApiClient,
     SmsMobileApiError,
+    Status,
 )
+from ..errors import failed, for_action
+from ..numbers import mask, normalise_sender
+from ..options import Options
+from ..repairs import Issues
+from ..storage import Database, StorageError
+from .fallback import WhatsAppNumbers
+from .log_search import LogSearch, LogUnreadable
+from .media_links import async_media_links
+from .messages import Messages
+from .models import OutboundMessage, parts_of
+from .rate_limit import RateLimiter
+from .reports import Reports
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,141 +49,252 @@ FIRST_WAIT: Final = 1.0  # seconds; it doubles, with jitter
 LONGEST_WAIT: Final = 30.0  # seconds; an automation is waiting
 # How often a message may be requested without it being known whether the service accepted it.
 UNKNOWN_AT_MOST: Final = 2
-# The service may still be working on a request that got no answer: when to look for the message in the sent log, in
-# seconds from one time to the next. How exactly the service searches is not known, so the last time it is the whole log.
-LOOK_UPS: Final = (0.5, 2.0, 5.0, 15.0, 40.0)
-# The most by which the service's clock and ours differ. A time of which we guess the zone wrong is off by a multiple of a
-# quarter of an hour, and by less than a day.
-CLOCK_DIFFERENCE: Final = timedelta(minutes=3)
-QUARTER: Final = timedelta(minutes=15)
-DAY: Final = timedelta(days=1)
+MAYBE_SENT: Final = "may_have_been_sent"
 
-
-class LogUnreadable(OutcomeUnknown):
-    """The service may have the message, and its log could not be read: it can be looked for later."""
+# Called with True when a request is about to be made, and with False when the service has certainly not accepted it.
+type Leaves = Callable[[bool], None]
 
 
 class Delivery:
-    """Sends for one account.
-
-    A message that may have been accepted is looked for in the sent log before it is sent once more: the service has no
-    idempotency key (D, as explained in the package api).
-    """
+    """Gives the messages of one account to the service."""
 
     def __init__(
         self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        *,
         client: SmsMobileApiClient,
-        *,
-        normalise: Callable[[str], str],
-        is_known: Callable[[str], bool],
+        options: Options,
+        database: Database,
+        rate_limiter: RateLimiter,
+        messages: Messages,
+        reports: Reports,
+        issues: Issues,
     ) -> None:
-        """`normalise` is applied to numbers in the log; `is_known` returns whether an id is that of a message sent before.
-
-        A message has to be known before its sender waits for anything: the next one with its text may be looked for then.
-        """
+        self._hass = hass
+        self._entry = entry
+        self._database = database
+        self._rate_limiter = rate_limiter
+        self._messages = messages
+        self._reports = reports
+        self._issues = issues
         self._client = client
-        self._normalise = normalise
-        self._is_known = is_known
-        # Equal texts to one number are sent one after the other: in the log, one could be taken for the other.
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._log = LogSearch(
+            client,
+            normalise=lambda number: normalise_sender(number, options.region),
+            is_known=lambda message_id: messages.find(message_id) is not None,
+        )
         self._slots = {is_urgent: asyncio.Semaphore(AT_A_TIME) for is_urgent in (False, True)}
+        self.whatsapp_numbers = WhatsAppNumbers(client)
+        self.last_sent: datetime | None = None
+        # For diagnostics: how sending ended.
+        self.counts: Counter[str] = Counter()
 
-    async def send(
-        self,
-        request: SendRequest,
-        *,
-        is_urgent: bool,
-        can_wait: bool,
-        leaves: Callable[[], Awaitable[None]],
-        left_at: datetime | None = None,
-        left_times: int = 0,
-    ) -> str:
-        """Give a message to the service; return its id.
+    async def give(self, message: OutboundMessage, leaves: Leaves) -> OutboundMessage:
+        """Give a message to the service, or the SMS in its place where WhatsApp is refused; follow it, and return it as accepted.
 
-        `leaves` is awaited before each request. The service may have it since `left_at` already, from `left_times` requests;
-        then it is looked for first. Raises SmsMobileApiError: OutcomeUnknown where the service may have it, and LogUnreadable
-        where it is worth to look for it later, with `can_wait` as soon as the log can't be read.
+        What may have been accepted is looked for before it is sent once more. Raises SmsMobileApiError where it was not
+        accepted, OutcomeUnknown where that can't be known, and LimitReached; `give_up` or `forget` has to follow, or another
+        `give`.
         """
-        lock = self._locks.setdefault((request.recipient, _without_blanks(request.text)), asyncio.Lock())
-        async with lock:
-            since = left_at or dt_util.utcnow()
-            unknown = OutcomeUnknown("it may have been sent before") if left_at else None
-            if unknown and (message_id := await self._find(request, since, unknown, can_wait, waited=True)):
-                return message_id
-            for _ in range(left_times, UNKNOWN_AT_MOST):
-                try:
-                    async with self._slots[is_urgent]:
-                        await leaves()
-                        return await self._client.send_message(request)
-                except OutcomeUnknown as err:
-                    _LOGGER.debug("Unknown outcome (%s)", type(err).__name__)
-                    unknown = err
-                except NotReachable, RateLimited:
-                    if unknown is None:
-                        raise
-                if message_id := await self._find(request, since, unknown, can_wait):
-                    return message_id
-            raise unknown or OutcomeUnknown("it may have been sent before")
+        if message.sms_instead and not message.left_at:
+            message = await self._choose_channel(message)
+        before = message = self.count(message)
+        request = _request_of(message)
+        try:
+            async with self._log.lock(request):
+                if message.left_at and (service_id := await self._find(message, request, is_new=False)):
+                    return self._accepted(message, service_id)
+                while message.left_times < UNKNOWN_AT_MOST:
+                    try:
+                        async with self._slots[message.is_urgent]:
+                            message = await self._leaves(message, leaves)
+                            service_id = await self._client.send_message(request)
+                        return self._accepted(message, service_id)
+                    except OutcomeUnknown as err:
+                        _LOGGER.debug("Unknown outcome (%s)", type(err).__name__)
+                    except (NotReachable, RateLimited) as err:
+                        if message.left_times == 1:
+                            raise
+                        # An earlier request may still be carried out, but this one certainly not.
+                        self._messages.put(replace(message, left_times=message.left_times - 1))
+                        raise LogUnreadable("the service can't be reached") from err
+                    if found := await self._find(message, request, is_new=True):
+                        return self._accepted(message, found)
+        except OutcomeUnknown:
+            raise
+        except SmsMobileApiError as err:
+            leaves(False)
+            self._messages.put(replace(before, left_at=0, left_times=0))
+            if not (isinstance(err, Refused) and message.sms_instead):
+                raise
+        else:
+            raise OutcomeUnknown("it may have been sent")
+        _LOGGER.debug("WhatsApp was refused, so it is an SMS")
+        return await self.give(self._sms_instead(message), leaves)
 
-    async def resend(self, message_id: str, channel: Channel, leaves: Callable[[], None]) -> str:
-        """Have the service send a message again; return its id. Raises as `send`; repeats nothing that may have been done."""
-        async with self._slots[False]:
-            leaves()
-            return await _with_retry(partial(self._client.resend_message, message_id, channel))
+    async def _choose_channel(self, message: OutboundMessage) -> OutboundMessage:
+        """Return the message, or the SMS in its place where the number has no WhatsApp."""
+        if await self.whatsapp_numbers.may_have(message.recipient):
+            return message
+        return self._sms_instead(message)
+
+    async def _find(self, message: OutboundMessage, request: SendRequest, *, is_new: bool) -> str | None:
+        since = dt_util.utc_from_timestamp(message.left_at)
+        return await self._log.find(request, since, is_new=is_new, can_wait=bool(message.expires_at))
+
+    async def _leaves(self, message: OutboundMessage, leaves: Leaves) -> OutboundMessage:
+        """Write down that a request is about to be made: if Home Assistant is killed now, the next start looks for the message."""
+        leaves(True)
+        left_at = message.left_at or dt_util.utcnow().timestamp()
+        message = self._messages.put(replace(message, left_at=left_at, left_times=message.left_times + 1))
+        with suppress(StorageError):
+            await self._database.flush()
+        return message
+
+    @callback
+    def _accepted(self, message: OutboundMessage, service_id: str) -> OutboundMessage:
+        """Follow a message that the service has accepted; return it."""
+        _LOGGER.debug("%s to %s accepted", message.channel, mask(message.recipient))
+        if not message.keeps_id:
+            self._messages.remove(message.message_id)
+        message = replace(
+            message,
+            message_id=message.message_id if message.keeps_id else service_id,
+            service_id=service_id,
+            status=Status.ACCEPTED,
+            accepted_at=dt_util.utcnow().timestamp(),
+            request=None,
+            expires_at=0,
+            left_at=0,
+        )
+        self._reports.follow(message)
+        self._succeeded()
+        return message
+
+    @callback
+    def count(self, message: OutboundMessage) -> OutboundMessage:
+        """Count a message that will be sent, and store it; return it. Raises LimitReached."""
+        if message.send_id is not None:
+            return message
+        send_id = self._rate_limiter.acquire(
+            message.parts, is_urgent=message.is_urgent, context=message.context
+        )
+        return self._messages.put(replace(message, send_id=send_id))
+
+    def _sms_instead(self, message: OutboundMessage) -> OutboundMessage:
+        """Make the message the SMS that is sent where WhatsApp can't be used."""
+        self._release(message)
+        sms = message.sms_instead
+        return self._messages.put(
+            replace(
+                message,
+                channel=Channel.SMS,
+                request=sms,
+                sms_instead=None,
+                parts=parts_of(sms) if sms else 1,
+                send_id=None,
+                left_at=0,
+                left_times=0,
+            )
+        )
+
+    async def resend(self, message: OutboundMessage, leaves: Leaves) -> str:
+        """Have the service send a message again; return its id. Raises HomeAssistantError."""
+        message_id = message.service_id or message.message_id
+        async with self._counted(leaves, message.parts, context=message.context):
+            return await _with_retry(partial(self._client.resend_message, message_id, message.channel))
 
     async def notify(
-        self, sid: str, title: str, text: str, *, is_urgent: bool, leaves: Callable[[], None]
+        self, sid: str, title: str, text: str, *, is_urgent: bool, context: Context | None, leaves: Leaves
     ) -> None:
-        """Show a notification on a phone. Raises as `send`; repeats nothing that may have been done."""
-        async with self._slots[is_urgent]:
-            leaves()
+        """Show a notification on a phone. Raises HomeAssistantError."""
+        async with self._counted(
+            leaves, is_urgent=is_urgent, context=context, if_unknown="may_have_been_shown"
+        ):
             await _with_retry(partial(self._client.send_notification, sid, title, text))
 
-    async def _find(
+    @asynccontextmanager
+    async def _counted(
         self,
-        request: SendRequest,
-        since: datetime,
-        unknown: OutcomeUnknown,
-        can_wait: bool,
+        leaves: Leaves,
+        parts: int = 1,
         *,
-        waited: bool = False,
-    ) -> str | None:
-        """Return the id of the message if it is in the sent log, None where it is not; raise where it can't be found out.
+        is_urgent: bool = False,
+        context: Context | None,
+        if_unknown: str = MAYBE_SENT,
+    ) -> AsyncIterator[None]:
+        """Count what is sent inside this context, and raise the service's errors as Home Assistant's."""
+        send_id = self._rate_limiter.acquire(parts, is_urgent=is_urgent, context=context)
+        has_left = False
+        try:
+            async with self._slots[is_urgent]:
+                has_left = True
+                leaves(True)
+                yield
+        except SmsMobileApiError as err:
+            if not isinstance(err, OutcomeUnknown):
+                self._rate_limiter.release(send_id)
+            raise self.error(err, if_unknown) from None
+        except asyncio.CancelledError:
+            if not has_left:
+                self._rate_limiter.release(send_id)
+            raise
+        self._succeeded()
 
-        With `waited`, the request was made at `since`, else just now.
-        """
-        if request.encrypt or request.short_links:
-            # How the log has such a text is not known.
-            raise unknown
-        digits = request.recipient.removeprefix("+")
-        zone = dt_util.get_default_time_zone()
-        elapsed = (dt_util.utcnow() - since).total_seconds() if waited else 0.0
-        is_read = False
-        times = [time for time in accumulate(LOOK_UPS) if time >= elapsed] or [elapsed]
-        for time in times:
-            await asyncio.sleep(max(0.0, time - elapsed))
-            elapsed = max(time, elapsed)
-            try:
-                log = await self._client.sent_log(zone=zone, keyword=digits if time < times[-1] else None)
-            except SmsMobileApiError as err:
-                _LOGGER.debug("The sent log can't be read: %s", type(err).__name__)
-                is_read = False
-                if can_wait:
-                    break
-                continue
-            is_read = True
-            now = dt_util.utcnow()
-            for entry in log:
-                if (
-                    self._normalise(entry.recipient) in {request.recipient, digits}
-                    and _without_blanks(entry.text) == _without_blanks(request.text)
-                    and _may_be_sent_between(entry, since, now, request.send_at)
-                    and not self._is_known(entry.message_id)
-                ):
-                    return entry.message_id
-        if not is_read:
-            raise LogUnreadable(str(unknown))
-        return None
+    def _succeeded(self) -> None:
+        self.counts["accepted"] += 1
+        self.last_sent = dt_util.utcnow()
+        self._issues.check_subscription(None)
+
+    def error(self, err: SmsMobileApiError, if_unknown: str = MAYBE_SENT) -> HomeAssistantError:
+        """Record that sending failed; return the error for the caller. `if_unknown` is its key where the service may have got it."""
+        _LOGGER.debug("Not sent: %s", type(err).__name__)
+        self.counts[type(err).__name__] += 1
+        self._issues.check_subscription(err)
+        if isinstance(err, OutcomeUnknown):
+            return failed(if_unknown)
+        return for_action(self._hass, self._entry, err)
+
+    @callback
+    def forget(self, message: OutboundMessage) -> None:
+        """Forget a message that was not sent, or may have been; its caller is told."""
+        message = self._messages.find(message.message_id) or message
+        if not message.left_at:
+            self._release(message)
+        self._messages.remove(message.message_id)
+
+    @callback
+    def give_up(self, message: OutboundMessage, reason: str) -> None:
+        """Report a message that was not sent, or may have been, as nobody waits for an answer. `reason` is the error reported."""
+        message = self._messages.find(message.message_id) or message
+        if message.left_at:
+            self._reports.set_status(message, Status.UNKNOWN, MAYBE_SENT)
+            return
+        self._release(message)
+        self._reports.set_status(message, Status.FAILED, reason)
+
+    def _release(self, message: OutboundMessage) -> None:
+        """Count a message that was not sent no longer, and end the link to its media, which the service will not fetch."""
+        if message.request and message.request.media_url:
+            async_media_links(self._hass).end(message.request.media_url)
+        if message.send_id is not None:
+            self._rate_limiter.release(message.send_id)
+
+
+def reason_of(err: SmsMobileApiError) -> str:
+    """Return why the service did not take a message, for a report."""
+    return err.reason if isinstance(err, Refused) else err.code
+
+
+def _request_of(message: OutboundMessage) -> SendRequest:
+    """Return what to send now: at its time, if that is still to come."""
+    request = message.request
+    if request is None:
+        raise ValueError("nothing to send")
+    if message.due_at <= dt_util.utcnow().timestamp():
+        return request
+    return replace(request, send_at=dt_util.utc_from_timestamp(message.due_at))
 
 
 class Retry:
@@ -200,30 +328,3 @@ async def _with_retry[ResultT](request: Callable[[], Awaitable[ResultT]]) -> Res
             return await request()
         except SmsMobileApiError as err:
             await retry.wait(err)
-
-
-def _without_blanks(text: str) -> str:
-    """Return a text in the form in which it is compared: the service may change blanks and line breaks."""
-    return " ".join(text.split())
-
-
-def _may_be_sent_between(
-    entry: SentLogEntry, since: datetime, now: datetime, send_at: datetime | None
-) -> bool:
-    """Return whether the log's time fits a message that was sent between these times, or that is to be sent at `send_at`."""
-    if entry.sent_at is None:
-        return True
-    zoned = entry.is_zone_known
-    return _fits(entry.sent_at, zoned, since, now) or (
-        send_at is not None and _fits(entry.sent_at, zoned, send_at, send_at)
-    )
-
-
-def _fits(sent_at: datetime, is_zone_known: bool, first: datetime, last: datetime) -> bool:
-    earliest, latest = first - CLOCK_DIFFERENCE, last + CLOCK_DIFFERENCE
-    if earliest <= sent_at <= latest:
-        return True
-    if is_zone_known or abs(sent_at - last) > DAY:
-        return False
-    # Whether it fits in a zone that is off by a multiple of a quarter of an hour.
-    return (sent_at - earliest) % QUARTER <= latest - earliest

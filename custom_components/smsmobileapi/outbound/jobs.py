@@ -1,10 +1,7 @@
 """Jobs: the tasks that send. Where the caller is cancelled, what has not left never does; what has left is finished."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any, Final
-
-from homeassistant.core import HomeAssistant, callback
 
 from ..const import DOMAIN
 from ..errors import failed
@@ -21,7 +18,7 @@ class Job[ResultT]:
 
     task: asyncio.Task[ResultT]
 
-    def __init__(self, *, has_caller: bool) -> None:
+    def __init__(self, *, has_caller: bool = True) -> None:
         self.has_caller = has_caller
         self.is_wanted = True
         self._has_left = False
@@ -51,18 +48,13 @@ class Job[ResultT]:
 class Jobs:
     """The jobs of one account that are not done."""
 
-    def __init__(self, hass: HomeAssistant) -> None:
-        self._hass = hass
+    def __init__(self) -> None:
         self._jobs: set[Job[Any]] = set()
         self.is_stopped = False
 
-    @callback
-    def start[ResultT](
-        self, send: Callable[[Job[ResultT]], Coroutine[Any, Any, ResultT]], *, has_caller: bool = True
-    ) -> Job[ResultT]:
-        """Start a job; return it."""
-        job = Job[ResultT](has_caller=has_caller)
-        job.task = self._hass.async_create_task(send(job), TASK_NAME)
+    def add[ResultT](self, job: Job[ResultT], task: asyncio.Task[ResultT]) -> Job[ResultT]:
+        """Keep a job, which the task carries out, until it is done; return it."""
+        job.task = task
         self._jobs.add(job)
 
         def is_done(task: asyncio.Task[ResultT]) -> None:
@@ -71,7 +63,7 @@ class Jobs:
                 # Without this, asyncio would log the error where nobody waits for the task.
                 task.exception()
 
-        job.task.add_done_callback(is_done)
+        task.add_done_callback(is_done)
         return job
 
     async def wait(self) -> None:

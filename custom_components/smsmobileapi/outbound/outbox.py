@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -25,9 +24,10 @@ from ..api import (
 from ..contacts import Contact, Route
 from ..errors import failed, invalid
 from ..texts import join_halves, text_to_send
-from .delivery import LogUnreadable, Retry
+from .delivery import Delivery, Retry, reason_of
 from .fallback import Fallback
-from .jobs import Job, Jobs
+from .jobs import TASK_NAME, Job, Jobs
+from .log_search import LogUnreadable
 from .media import Media, async_read_media
 from .media_links import async_media_links
 from .messages import Messages
@@ -36,7 +36,6 @@ from .rate_limit import LimitReached
 from .recipients import Recipient, RecipientResolver, SendOptions, names_of
 from .reports import Reports
 from .send_queue import SendQueue
-from .transmitter import Transmitter, reason_of
 
 # The service splits a text into as many SMS as it takes, and each is paid for: this is some 27 of them.
 MAX_TEXT_LENGTH: Final = 4_000
@@ -56,19 +55,19 @@ class Outbox:
         recipients: RecipientResolver,
         messages: Messages,
         reports: Reports,
-        transmitter: Transmitter,
+        delivery: Delivery,
     ) -> None:
         self._hass = hass
         self._entry = entry
         self._messages = messages
         self._reports = reports
-        self._transmitter = transmitter
+        self._delivery = delivery
         self._fallback = Fallback(
             hass, entry, messages=messages, reports=reports, send=self._send_sms_instead
         )
-        self._queue = SendQueue(hass, messages=messages, give=self._give_waiting, end=transmitter.give_up)
+        self._queue = SendQueue(hass, messages=messages, give=self._give_waiting, end=delivery.give_up)
         self.recipients = recipients
-        self._jobs = Jobs(hass)
+        self._jobs = Jobs()
 
     @callback
     def start(self) -> None:
@@ -111,7 +110,11 @@ class Outbox:
         found = self.recipients.resolve(recipients, options)
         media = await self._read_media(found, options)
         messages = [self._message_to(recipient, text, media, options) for recipient in found]
-        jobs = [self._jobs.start(partial(self._send_one, message)) for message in messages]
+        create_task = self._hass.async_create_task
+        jobs = []
+        for message in messages:
+            job = Job[OutboundMessage]()
+            jobs.append(self._jobs.add(job, create_task(self._send_one(message, job), TASK_NAME)))
         outcomes = await asyncio.gather(
             *(self._outcome(job, text, options) for job in jobs), return_exceptions=True
         )
@@ -130,24 +133,23 @@ class Outbox:
         )
         if channel:
             message = replace(message, channel=channel)
-        job = self._jobs.start(partial(self._resend_one, message))
-        return await self._outcome(job, "", options)
+        job = Job[OutboundMessage]()
+        task = self._hass.async_create_task(self._resend_one(message, job), TASK_NAME)
+        return await self._outcome(self._jobs.add(job, task), "", options)
 
     async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
         """Show a notification on a phone of the account. Raises HomeAssistantError."""
         text, title = text_to_send(text), join_halves(title or "")
-
-        async def show(job: Job[None]) -> None:
-            await self._transmitter.notify(
-                phone.sid,
-                title or DEFAULT_TITLE,
-                text,
-                is_urgent=options.is_urgent,
-                context=options.context,
-                leaves=job.leaves,
-            )
-
-        await self._jobs.start(show).result()
+        job = Job[None]()
+        showing = self._delivery.notify(
+            phone.sid,
+            title or DEFAULT_TITLE,
+            text,
+            is_urgent=options.is_urgent,
+            context=options.context,
+            leaves=job.leaves,
+        )
+        await self._jobs.add(job, self._hass.async_create_task(showing, TASK_NAME)).result()
 
     async def _read_media(self, recipients: list[Recipient], options: SendOptions) -> Media | None:
         """Return the media to send. Raises ServiceValidationError where it can't be sent to each of the recipients."""
@@ -201,13 +203,13 @@ class Outbox:
         """Send a message; return it, as accepted or as waiting for the service. Raises HomeAssistantError."""
         retry = Retry()
         try:
-            message = self._transmitter.count(message)
+            message = self._delivery.count(message)
             if message.expires_at and not message.is_urgent and self.waiting:
                 # Those before it go first.
                 return self._queue.add(replace(message, keeps_id=True), at_once=True)
             while True:
                 try:
-                    return await self._transmitter.give(message, job.leaves)
+                    return await self._delivery.give(message, job.leaves)
                 except (NotReachable, RateLimited, LogUnreadable) as err:
                     message = self._messages.find(message.message_id) or message
                     if not job.is_wanted:
@@ -218,14 +220,14 @@ class Outbox:
         except LimitReached:
             if not job.has_caller and job.is_wanted:
                 return self._queue.add(replace(message, keeps_id=True))
-            self._transmitter.forget(message)
+            self._delivery.forget(message)
             raise
         except SmsMobileApiError as err:
             if job.has_caller:
-                self._transmitter.forget(message)
+                self._delivery.forget(message)
             else:
-                self._transmitter.give_up(message, reason_of(err))
-            raise self._transmitter.error(err) from None
+                self._delivery.give_up(message, reason_of(err))
+            raise self._delivery.error(err) from None
         except asyncio.CancelledError:
             if waiting := self._cancelled(message, job):
                 return waiting
@@ -235,32 +237,30 @@ class Outbox:
         """Record that the job of a message was cancelled; return the message if the next start sends it."""
         message = self._messages.find(message.message_id) or message
         if not self._jobs.is_stopped:
-            self._transmitter.give_up(message, "cancelled")
+            self._delivery.give_up(message, "cancelled")
         elif message.left_at or not job.has_caller:
             # The next start finds out, or goes on.
             pass
         elif message.expires_at:
             return self._messages.put(replace(message, keeps_id=True))
         else:
-            self._transmitter.forget(message)
+            self._delivery.forget(message)
         return None
 
     async def _give_waiting(self, message: OutboundMessage) -> None:
-        """Give a message of the queue to the service. Raises as `Transmitter.give`; what will not be tried again is reported."""
-
-        async def give(job: Job[OutboundMessage]) -> OutboundMessage:
-            try:
-                return await self._transmitter.give(message, job.leaves)
-            except NotReachable, RateLimited, LogUnreadable, LimitReached:
-                raise
-            except SmsMobileApiError as err:
-                self._transmitter.give_up(message, reason_of(err))
-                raise self._transmitter.error(err) from None
-
-        await self._jobs.start(give, has_caller=False).result()
+        """Give a message of the queue to the service. Raises as `Delivery.give`; what will not be tried again is reported."""
+        job = Job[OutboundMessage](has_caller=False)
+        giving = self._delivery.give(message, job.leaves)
+        try:
+            await self._jobs.add(job, self._hass.async_create_task(giving, TASK_NAME)).result()
+        except NotReachable, RateLimited, LogUnreadable:
+            raise
+        except SmsMobileApiError as err:
+            self._delivery.give_up(message, reason_of(err))
+            raise self._delivery.error(err) from None
 
     async def _resend_one(self, known: OutboundMessage, job: Job[OutboundMessage]) -> OutboundMessage:
-        new_id = await self._transmitter.resend(known, job.leaves)
+        new_id = await self._delivery.resend(known, job.leaves)
         current = self._messages.find(new_id)
         if current and new_id == known.service_id and current.status is not known.status:
             # Its report was faster than the answer.
@@ -282,7 +282,9 @@ class Outbox:
     def _send_sms_instead(self, whatsapp: OutboundMessage, sms: SendRequest) -> asyncio.Task[OutboundMessage]:
         """Send the SMS in place of a WhatsApp message, but not before its time, and for a day where the service can't be reached."""
         message = whatsapp.sms_in_its_place(sms, expires_at=dt_util.utcnow().timestamp() + SMS_WITHIN)
-        return self._jobs.start(partial(self._send_one, message), has_caller=False).task
+        job = Job[OutboundMessage](has_caller=False)
+        task = self._hass.async_create_task(self._send_one(message, job), TASK_NAME)
+        return self._jobs.add(job, task).task
 
     async def _outcome(self, job: Job[OutboundMessage], text: str, options: SendOptions) -> OutboundMessage:
         """Return what the job sent, and its status where the options ask for it. Raises HomeAssistantError."""

@@ -12,7 +12,8 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from ..api import NotReachable, RateLimited, SmsMobileApiError, Status
-from .delivery import UNKNOWN_AT_MOST, LogUnreadable
+from .delivery import UNKNOWN_AT_MOST
+from .log_search import LogUnreadable
 from .messages import Messages
 from .models import OutboundMessage
 from .rate_limit import LimitReached
