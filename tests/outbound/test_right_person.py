@@ -220,7 +220,7 @@ async def other(case: Case) -> Entry:
     """Another account, with two contacts."""
     case.simulator.add_account(OTHER_KEY)
     entry = await add_account(case.home, case.simulator, OTHER_KEY)
-    case.home.config_entries.async_update_entry(entry, title="Family phone")
+    case.home.config_entries.async_update_entry(entry, title="Family phone", options=HIGH_LIMITS)
     await add_contact(case.home, entry, "Anna", ANNA)
     await add_contact(case.home, entry, "Béla", BELA)
     await settle(case.home)
