@@ -82,7 +82,7 @@ async def test_whatever_sends_says_what_is_wrong(
     kind: str,
     code: str,
 ) -> None:
-    await add_contact(home, account, "Anna", ANNA, retry_for=0)
+    await add_contact(home, account, "Anna", ANNA, retry_minutes=0)
     connected = "sensor.smsmobileapi_phones_connected"
     er.async_get(home).async_update_entity(connected, disabled_by=None)
     options = {"group_type": "notify", "entities": [CONTACT], "hide_members": False, "name": "Family"}

@@ -17,17 +17,17 @@ from .const import (
     CONF_CHANNEL,
     CONF_NUMBER,
     CONF_PHONE,
-    CONF_RETRY_FOR,
+    CONF_RETRY_MINUTES,
     CONF_SIM,
-    CONF_SMS_AFTER,
+    CONF_SMS_MINUTES,
     DOMAIN,
     SUBENTRY_CONTACT,
 )
 from .numbers import InvalidNumber, mask, parse_number
 from .texts import is_blank, visible
 
-# A notification is tried for ten minutes where the service can't be reached.
-DEFAULT_RETRY_FOR: Final = 600
+# For how long a message by the notify entity is tried where the service can't be reached.
+DEFAULT_RETRY_MINUTES: Final = 10
 
 
 class Route(StrEnum):
@@ -54,7 +54,7 @@ class Contact:
     route: Route
     phone: str | None = None
     sim: int | None = None
-    retry_for: int = DEFAULT_RETRY_FOR
+    retry_for: int = DEFAULT_RETRY_MINUTES * 60
     sms_after: int = 0
 
     @property
@@ -78,8 +78,8 @@ class Contact:
             route=Route(subentry.data[CONF_CHANNEL]),
             phone=subentry.data.get(CONF_PHONE),
             sim=subentry.data.get(CONF_SIM),
-            retry_for=subentry.data.get(CONF_RETRY_FOR, DEFAULT_RETRY_FOR),
-            sms_after=subentry.data.get(CONF_SMS_AFTER, 0),
+            retry_for=int(subentry.data.get(CONF_RETRY_MINUTES, DEFAULT_RETRY_MINUTES) * 60),
+            sms_after=int(subentry.data.get(CONF_SMS_MINUTES, 0) * 60),
         )
 
 

@@ -192,7 +192,8 @@ async def test_a_refusal_says_why_and_can_be_corrected(
     for name, number, channel, errors in WRONG:
         flow = await submit(home, flow, name, number, channel, **chosen)
         assert_shown(flow, errors, f"{name} {number} {channel}")
-        assert suggested(flow) == {"name": name, "number": number, "channel": channel, **chosen}
+        entered = {"name": name, "number": number, "channel": channel, **chosen}
+        assert entered.items() <= suggested(flow).items()
         if "number_taken" in errors.values():
             assert flow["description_placeholders"] == {"contact": "Béla"}
     for wrong in (

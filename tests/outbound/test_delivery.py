@@ -14,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
+from custom_components.smsmobileapi.outbound import log_search
 from simulator import SentMessage
 
 from .sending import (
@@ -37,6 +38,8 @@ from .sending import (
     search_log,
     until,
 )
+
+LOOK_UPS = log_search.LOOK_UPS  # before a fixture makes them short
 
 type Options = dict[str, Any]
 
@@ -176,6 +179,18 @@ async def test_without_an_answer_an_accepted_message_is_found_and_another_sent_o
 async def test_a_request_that_hangs_is_given_up_and_its_message_found(case: Case, monkeypatch: Patch) -> None:
     case.fault(SEND, "hang_after", seconds=30)
     assert await send_with_timeout(case, monkeypatch, lambda: case.sent) is None
+    assert len(case.sent) == len(case.requests()) == 1
+
+
+async def test_a_service_that_lists_a_message_late_does_not_get_it_twice(
+    case: Case, waits: list[float], monkeypatch: Patch
+) -> None:
+    """It has the request that the client has given up, and shows the message 62 seconds later."""
+    monkeypatch.setattr(log_search, "LOOK_UPS", LOOK_UPS)
+    case.fault(SEND, "drop_after")
+    case.fault(LOG, "nonsense", **EMPTY_LOG, count=4)
+    assert await case.ids() == case.guids
+    assert waits == [0.5, 2, 5, 15, 40]
     assert len(case.sent) == len(case.requests()) == 1
 
 

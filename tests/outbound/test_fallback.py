@@ -362,6 +362,40 @@ async def test_an_sms_that_is_refused_does_not_count_is_reported_and_not_tried_a
     assert len(hooked.requests()) == 2
 
 
+async def test_an_sms_that_is_too_long_for_any_limit_is_reported(hooked: Case, events: Events) -> None:
+    await hooked.set_options(messages_per_minute=2)
+    await send_and_fail(hooked, message="ő" * 200)
+    assert hooked.channels == ["whatsapp"]
+    assert [(event.data["channel"], event.data["error"]) for event in events] == [
+        ("whatsapp", "NOT_ON_WHATSAPP"),
+        ("sms", "limit"),
+    ]
+
+
+# Not sent in time.
+
+
+@pytest.mark.parametrize("what", ["nothing comes", "report", "log", "reload"])
+async def test_what_was_not_sent_in_time_goes_by_sms(hooked: Case, freezer: Clock, what: str) -> None:
+    hooked.service.delivery_delay = 250 if what == "log" else LONG
+    await hooked.send(sms_after="00:05:00", **ELSE_SMS)
+    await hooked.pass_time(freezer, minutes=4)
+    if what == "reload":
+        await hooked.reload()
+    if what == "report":
+        await hooked.report(hooked.sent[0], "sent")
+    await hooked.pass_time(freezer, seconds=59)
+    assert hooked.channels == ["whatsapp"]
+    await hooked.pass_time(freezer, seconds=2)
+    is_late = what in {"nothing comes", "reload"}
+    assert hooked.channels == ["whatsapp"] + ["sms"] * is_late
+    # A failure now brings no second one.
+    if is_late:
+        await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+        await hooked.pass_time(freezer, minutes=10)
+        assert hooked.channels == ["whatsapp", "sms"]
+
+
 # Over a reload, a restart, a kill.
 
 

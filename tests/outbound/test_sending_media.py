@@ -121,7 +121,7 @@ async def test_a_link_ends_where_the_message_was_refused_and_not_where_it_may_ha
         case.simulator.reset()
         case.fault(SEND, kind, **options)
         if key:
-            case.fault(LOG, "status", status=500)
+            case.fault(LOG, "status", status=500, count=5)
         assert await case.outcome(**CAMERA) == key, kind
         is_ended = kind != "drop_after"
         expected = {HTTPStatus.NOT_FOUND if is_ended else PICTURE}

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
-from homeassistant.const import CONF_NAME
+from homeassistant.const import CONF_NAME, UnitOfTime
 from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -16,13 +19,18 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from ..api import Channel
-from ..const import CONF_CHANNEL, CONF_NUMBER
-from ..contacts import Contacts, Route, is_other_number
+from ..const import CONF_CHANNEL, CONF_NUMBER, CONF_RETRY_MINUTES, CONF_SMS_MINUTES
+from ..contacts import DEFAULT_RETRY_MINUTES, Contacts, Route, is_other_number
 from ..numbers import InvalidNumber, parse_number
 from ..options import Options
 from ..texts import is_blank, join_halves
 from .options import as_shown, async_phone_and_sim_fields, phone_and_sim_in
 
+MINUTES_FIELD: Final = NumberSelector(
+    NumberSelectorConfig(
+        min=0, max=24 * 60, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.MINUTES
+    )
+)
 CONTACT_FIELDS: Final = {
     vol.Required(CONF_NAME): TextSelector(),
     vol.Required(CONF_NUMBER): TextSelector(TextSelectorConfig(type=TextSelectorType.TEL)),
@@ -33,6 +41,8 @@ CONTACT_FIELDS: Final = {
             translation_key=CONF_CHANNEL,
         )
     ),
+    vol.Optional(CONF_RETRY_MINUTES, default=DEFAULT_RETRY_MINUTES): MINUTES_FIELD,
+    vol.Optional(CONF_SMS_MINUTES, default=0): MINUTES_FIELD,
 }
 
 
@@ -104,4 +114,10 @@ class ContactFlow(ConfigSubentryFlow):
         if (other := contacts.by_number(number)) and other.contact_id != own_id:
             raise InvalidInput(CONF_NUMBER, "number_taken", {"contact": other.name})
         data = {CONF_NAME: name, CONF_NUMBER: number, CONF_CHANNEL: route.value}
-        return data | phone_and_sim_in(user_input)
+        minutes = {CONF_RETRY_MINUTES: DEFAULT_RETRY_MINUTES, CONF_SMS_MINUTES: 0}
+        chosen = {key: int(user_input.get(key, default)) for key, default in minutes.items()}
+        return (
+            data
+            | {key: value for key, value in chosen.items() if value != minutes[key]}
+            | phone_and_sim_in(user_input)
+        )

@@ -42,6 +42,7 @@ MAX_TEXT_LENGTH: Final = 4_000
 DEFAULT_TITLE: Final = "Home Assistant"
 # How long it is tried to send the SMS in place of a WhatsApp message.
 SMS_WITHIN: Final = 86_400  # seconds
+LIMIT: Final = "limit"  # the error of a report
 
 
 class Outbox:
@@ -217,21 +218,25 @@ class Outbox:
                     if message.expires_at:
                         return self._queue.add(replace(message, keeps_id=True))
                     await retry.wait(err)
-        except LimitReached:
-            if not job.has_caller and job.is_wanted:
+        except LimitReached as err:
+            if job.is_wanted and not job.has_caller and not err.is_lasting:
                 return self._queue.add(replace(message, keeps_id=True))
-            self._delivery.forget(message)
+            self._not_sent(message, job, LIMIT)
             raise
         except SmsMobileApiError as err:
-            if job.has_caller:
-                self._delivery.forget(message)
-            else:
-                self._delivery.give_up(message, reason_of(err))
+            self._not_sent(message, job, reason_of(err))
             raise self._delivery.error(err) from None
         except asyncio.CancelledError:
             if waiting := self._cancelled(message, job):
                 return waiting
             raise
+
+    def _not_sent(self, message: OutboundMessage, job: Job[OutboundMessage], reason: str) -> None:
+        """Forget a message that was not sent, or may have been, and report it where nobody waits for the answer."""
+        if job.has_caller:
+            self._delivery.forget(message)
+        else:
+            self._delivery.give_up(message, reason)
 
     def _cancelled(self, message: OutboundMessage, job: Job[OutboundMessage]) -> OutboundMessage | None:
         """Record that the job of a message was cancelled; return the message if the next start sends it."""
@@ -253,6 +258,10 @@ class Outbox:
         giving = self._delivery.give(message, job.leaves)
         try:
             await self._jobs.add(job, self._hass.async_create_task(giving, TASK_NAME)).result()
+        except LimitReached as err:
+            if err.is_lasting:
+                self._delivery.give_up(message, LIMIT)
+            raise
         except NotReachable, RateLimited, LogUnreadable:
             raise
         except SmsMobileApiError as err:

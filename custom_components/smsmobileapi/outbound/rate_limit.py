@@ -45,7 +45,9 @@ type _Row = tuple[int, float, int, str | None, Kind]
 
 
 class LimitReached(HomeAssistantError):
-    """A message was not sent because of a limit."""
+    """A message was not sent because of a limit; `is_lasting` where it will not be sent later either, as it is too long."""
+
+    is_lasting = False
 
     def __init__(self, key: str, **placeholders: str) -> None:
         super().__init__(
@@ -155,7 +157,9 @@ class RateLimiter:
         kinds = [Kind.URGENT, Kind.RESERVE] if is_urgent else [Kind.NORMAL]
         shares = {kind: min(window.share for window in self._windows[kind]) for kind in kinds}
         if parts > (most := max(shares.values())):
-            raise LimitReached("limit_parts", parts=str(parts), limit=str(most))
+            too_long = LimitReached("limit_parts", parts=str(parts), limit=str(most))
+            too_long.is_lasting = True
+            raise too_long
         all_reached = []
         for kind in kinds:
             if parts > shares[kind]:

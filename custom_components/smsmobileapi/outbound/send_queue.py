@@ -151,7 +151,8 @@ class SendQueue:
             except NotReachable:
                 break
             except LogUnreadable, LimitReached:
-                continue
+                if (now := self._messages.find(message.message_id)) and now.status is Status.QUEUED:
+                    continue
             except (SmsMobileApiError, HomeAssistantError) as err:
                 _LOGGER.debug("A waiting message was not sent: %s", type(err).__name__)
             self._ids.discard(message.message_id)
