@@ -9,6 +9,7 @@ import pytest
 from .sending import (
     ANNA,
     BELA,
+    ELSE_SMS,
     LOG,
     SEND,
     TEXT,
@@ -95,11 +96,12 @@ async def test_a_poll_that_succeeds_sends_what_waits(case: Case, freezer: Clock)
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("data", [{}, ELSE_SMS])
 async def test_one_whose_time_is_over_is_reported_and_never_sent(
-    case: Case, freezer: Clock, events: Events, is_restarted: bool
+    case: Case, freezer: Clock, events: Events, is_restarted: bool, data: dict[str, str]
 ) -> None:
     outage(case)
-    (row,) = await queue(case, "noon")
+    (row,) = await queue(case, "noon", **data)
     await queue(case, "later", retry_for="03:00:00")
     assert case.sent_in_a_day == 2
     if is_restarted:

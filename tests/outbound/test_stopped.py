@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+import pytest
 
 from .sending import ANNA, ELSE_SMS, SEND, Case, Events, Patch, moments, statuses, until
 
@@ -62,16 +63,19 @@ async def test_a_stopped_script_leaves_whatsapp_its_sms(
     assert hooked.sent_in_a_day == 2
 
 
-async def test_nothing_is_tried_again_for_a_stopped_script(roomy: Case, events: Events) -> None:
+@pytest.mark.parametrize("data", [{}, ELSE_SMS])
+async def test_nothing_is_tried_again_for_a_stopped_script(
+    roomy: Case, events: Events, data: dict[str, str]
+) -> None:
     roomy.fault(SEND, "status", status=503, count=9)
-    sending = asyncio.create_task(roomy.send())
+    sending = asyncio.create_task(roomy.send(**data))
     await until(roomy.requests)
     sending.cancel()
     await asyncio.wait([sending])
     await roomy.settle()
     assert len(roomy.requests()) == 1
     assert roomy.sent_in_a_day == 0
-    assert statuses(events) == [("sms", "failed")]
+    assert statuses(events) == [("whatsapp" if data else "sms", "failed")]
 
 
 async def test_a_reload_gives_back_what_waits_for_its_turn(roomy: Case, monkeypatch: Patch) -> None:

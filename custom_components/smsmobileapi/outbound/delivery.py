@@ -267,7 +267,8 @@ class Delivery:
     @callback
     def give_up(self, message: OutboundMessage, reason: str) -> None:
         """Report a message that was not sent, or may have been, as nobody waits for an answer. `reason` is the error reported."""
-        message = self._messages.find(message.message_id) or message
+        # No SMS goes in its place either.
+        message = replace(self._messages.find(message.message_id) or message, sms_instead=None)
         if message.left_at:
             self._reports.set_status(message, Status.UNKNOWN, MAYBE_SENT)
             return
