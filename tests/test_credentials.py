@@ -198,7 +198,7 @@ async def test_the_former_accounts_webhook_brings_nothing_any_more(
 
     async def bring(row: Any, webhook_id: str) -> int:
         body = {"guid": row.guid, "number": row.number, "message": row.message, "time_received": ""}
-        async with client.post(f"/api/webhook/{webhook_id}", json=body) as response:
+        async with client.post(f"/api/smsmobileapi/{webhook_id}", json=body) as response:
             return response.status
 
     account = await add_account(home, simulator)
@@ -241,7 +241,7 @@ async def test_a_switch_shows_the_new_address_and_forgets_the_former_secret_and_
     assert_aborted(flow, "switched_account")
     await settle(home)
     assert account.options == kept
-    assert url in {None, f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"}
+    assert url in {None, f"{EXTERNAL_URL}/api/smsmobileapi/{account.data['webhook_id']}"}
 
 
 async def test_a_switch_leaves_no_address_at_the_cloud_behind(

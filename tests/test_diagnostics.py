@@ -115,7 +115,7 @@ async def test_nothing_private_is_in_it_whatever_happened(
     # Before the server is up, which takes no new pages then.
     assert await async_setup_component(home, "diagnostics", {})
     client = await hass_client_no_auth()
-    path = f"/api/webhook/{account.data['webhook_id']}"
+    path = f"/api/smsmobileapi/{account.data['webhook_id']}"
     # It comes in, by every way.
     for index, (kind, data) in enumerate(
         [

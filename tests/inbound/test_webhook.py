@@ -12,6 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.smsmobileapi.const import DOMAIN
+from custom_components.smsmobileapi.inbound.request_body import MAX_BODY_BYTES
 
 from ..conftest import EXTERNAL_URL, settle
 from .installation import Installation
@@ -25,7 +26,7 @@ GOOD: dict[str, Any] = {
     "number": "+123456789",
     "guid": "abcde12345",
 }
-CLOUD = "custom_components.smsmobileapi.inbound.webhook.cloud"
+CLOUD = "homeassistant.components.cloud"
 
 
 async def test_the_documented_body_is_accepted(ha: Installation) -> None:
@@ -45,6 +46,8 @@ async def test_the_documented_body_is_accepted(ha: Installation) -> None:
             "phone": None,
             "voice": False,
             "source": "webhook",
+            "data_id": None,
+            "duration": None,
         }
     ]
 
@@ -84,18 +87,18 @@ async def test_what_is_no_message_is_refused_and_the_next_one_arrives(ha: Instal
     for body in bodies:
         assert await ha.post(body) == HTTPStatus.BAD_REQUEST, body
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    for length in (64 * 1024 + 1, 10 * 1024 * 1024):
+    for length in (MAX_BODY_BYTES + 1, 10 * 1024 * 1024):
         assert await ha.post(b" " * length) == too_large
     for method in ("GET", "PUT", "DELETE"):
         async with ha.client.request(method, ha.path, json=GOOD) as response:
             assert response.status == HTTPStatus.METHOD_NOT_ALLOWED, method
     assert ha.received == []
     body = json.dumps(GOOD).encode()
-    assert await ha.post(body + b" " * (64 * 1024 - len(body))) == HTTPStatus.OK
+    assert await ha.post(body + b" " * (MAX_BODY_BYTES - len(body))) == HTTPStatus.OK
     # Home Assistant Cloud calls with a MockRequest, which has only a part of the interface.
     assert await ha.handle(whatsapp_event("by the cloud")) == HTTPStatus.ACCEPTED
     assert await ha.handle(b"x") == HTTPStatus.BAD_REQUEST
-    assert await ha.handle(b" " * 70_000) == too_large
+    assert await ha.handle(b" " * (MAX_BODY_BYTES + 1)) == too_large
     assert ha.texts == [GOOD["message"], "by the cloud"]
 
 
@@ -110,7 +113,7 @@ async def test_what_cannot_be_handled_is_not_accepted(
         assert await ha.post(GOOD) == HTTPStatus.SERVICE_UNAVAILABLE
     assert ha.received == []
     assert "RuntimeError at webhook.py:" in caplog.text
-    assert " (receive), " in caplog.text
+    assert " (knows), " in caplog.text
     assert "Hello" not in caplog.text
     assert await ha.post(GOOD) == HTTPStatus.OK
     assert len(ha.received) == 1
@@ -157,14 +160,14 @@ async def test_polls_are_rare_while_the_webhook_works_at_its_address(ha: Install
     assert await interval(ha) == 900
     await ha.hass.config.async_update(external_url="https://moved.example.net")
     await settle(ha.hass)
-    assert ha.entry.runtime_data.webhook.url == f"https://moved.example.net{ha.path}"
+    assert ha.entry.runtime_data.webhook.addresses.first == f"https://moved.example.net{ha.path}"
     assert await interval(ha) == 60
     await ha.hass.config.async_update(external_url=EXTERNAL_URL, latitude=1)
     await settle(ha.hass)
     assert await interval(ha) == 900
     await ha.hass.config.async_update(external_url=None, internal_url="http://192.168.1.2:8123")
     await settle(ha.hass)
-    assert ha.entry.runtime_data.webhook.url is None
+    assert ha.entry.runtime_data.webhook.addresses.first is None
     assert await ha.post(GOOD | {"guid": "g2", "message": "no address"}) == HTTPStatus.OK
     assert await interval(ha) == 60
     # What a poll is first with is no miss where there is no address.
@@ -185,6 +188,7 @@ async def test_home_assistant_cloud_gives_the_address(ha: Installation, home: Ho
         listeners.append(listener)
         return lambda: None
 
+    home.config.components.add("cloud")
     with (
         patch(f"{CLOUD}.async_active_subscription", return_value=True),
         patch(f"{CLOUD}.async_listen_connection_change", side_effect=listen),
@@ -194,9 +198,9 @@ async def test_home_assistant_cloud_gives_the_address(ha: Installation, home: Ho
         ) as get_cloudhook,
     ):
         await ha.reload()
-        assert str(ha.entry.runtime_data.webhook.url).startswith(EXTERNAL_URL)
+        assert str(ha.entry.runtime_data.webhook.addresses.first).startswith(EXTERNAL_URL)
         for state in (CloudConnectionState.CLOUD_DISCONNECTED, CloudConnectionState.CLOUD_CONNECTED):
             listeners[-1](state)
         await settle(home)
-    assert ha.entry.runtime_data.webhook.url == "https://hooks.example.net/a"
+    assert ha.entry.runtime_data.webhook.addresses.first == "https://hooks.example.net/a"
     get_cloudhook.assert_awaited_with(home, ha.entry.data["webhook_id"])
