@@ -94,7 +94,7 @@ async def by_reconfigure(
 ) -> ConfigFlowResult:
     step = "change_api_key" if "api_key" in credentials else "change_oauth2"
     flow = await submit(home, await begin_change(home, account, step), **credentials)
-    assert flow["step_id"] == "webhook"
+    assert shown_address(flow)
     return await submit(home, flow)
 
 
@@ -193,7 +193,7 @@ async def test_the_former_accounts_webhook_brings_nothing_any_more(
     received: Received,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    assert await async_setup_component(home, "webhook", {})
+    assert await async_setup_component(home, DOMAIN, {})
     client: TestClient[Any, Any] = await hass_client()
 
     async def bring(row: Any, webhook_id: str) -> int:

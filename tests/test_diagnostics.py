@@ -90,6 +90,7 @@ async def test_a_new_account(
         "webhook.has_brought_call",
         "webhook.is_working",
         "webhook.misses_today",
+        "webhook.refused",
     }
     assert found["has_country"] is found["is_test_server"] is found["webhook"]["has_address"] is True
     assert found["has_signing_secret"] is found["webhook"]["is_working"] is False
@@ -222,6 +223,7 @@ async def test_a_home_without_an_address(
         "has_brought_call": False,
         "is_working": False,
         "misses_today": 0,
+        "refused": {},
     }
     assert "192.168" not in json.dumps(found)
 

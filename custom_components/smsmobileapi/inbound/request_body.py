@@ -35,5 +35,7 @@ async def read_body(request: Request) -> bytes:
                 if len(body) > MAX_BODY_BYTES:
                     raise BodyTooLarge
     except (RequestPayloadError, ClientPayloadError, HttpProcessingError, ConnectionError) as err:
+        # Otherwise the server reads on after the answer, and logs the error with its traceback.
+        stream.feed_eof()
         raise BodyIncomplete(type(err).__name__) from None
     return bytes(body)

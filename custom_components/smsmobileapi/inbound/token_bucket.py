@@ -1,20 +1,21 @@
 """A limit that lets many through at once, and few for long."""
 
-import time
+from collections.abc import Callable
 
 
 class TokenBucket:
-    """Lets `burst` through at once, and `per_second` from then on."""
+    """Lets `burst` through at once, and `per_second` from then on; `clock` returns seconds, and never goes back."""
 
-    def __init__(self, burst: int, per_second: float) -> None:
+    def __init__(self, burst: int, per_second: float, clock: Callable[[], float]) -> None:
         self._burst = burst
         self._per_second = per_second
+        self._clock = clock
         self._left = float(burst)
-        self._filled_at = time.monotonic()
+        self._filled_at = clock()
 
     def take(self) -> bool:
         """Return whether one more may pass, and count it."""
-        now = time.monotonic()
+        now = self._clock()
         self._left = min(self._left + (now - self._filled_at) * self._per_second, self._burst)
         self._filled_at = now
         if self._left < 1:

@@ -74,7 +74,7 @@ class Webhook:
         self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
         self._journal = Journal(database)
-        self._unsigned = TokenBucket(UNSIGNED_AT_ONCE, UNSIGNED_PER_SECOND)
+        self._unsigned = TokenBucket(UNSIGNED_AT_ONCE, UNSIGNED_PER_SECOND, hass.loop.time)
         self.health = WebhookHealth(hass, database, issues)
         self.addresses = Addresses()
         # For diagnostics: how many requests were refused, by the reason.
@@ -167,9 +167,12 @@ class Webhook:
                 _place_of(err),
             )
             status = HTTPStatus.SERVICE_UNAVAILABLE
+        response = Response(status=status)
         if reason:
             self._log_refusal(status, reason)
-        return Response(status=status)
+            # What is left of the body must not be taken for the next request.
+            response.force_close()
+        return response
 
     def _log_refusal(self, status: HTTPStatus, reason: str) -> None:
         """Count a request that was refused; one whose message is lost by that is in the log, the first of each kind."""
