@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """Lets `burst` through at once, and `per_second` from then on; `clock` returns seconds, and never goes back."""
+    """Lets `burst` through at once, and `per_second` from then on; `clock` returns seconds."""
 
     def __init__(self, burst: int, per_second: float, clock: Callable[[], float]) -> None:
         self._burst = burst
@@ -16,7 +16,8 @@ class TokenBucket:
     def take(self) -> bool:
         """Return whether one more may pass, and count it."""
         now = self._clock()
-        self._left = min(self._left + (now - self._filled_at) * self._per_second, self._burst)
+        passed = max(now - self._filled_at, 0)
+        self._left = min(self._left + passed * self._per_second, self._burst)
         self._filled_at = now
         if self._left < 1:
             return False
