@@ -27,7 +27,7 @@ def async_register_view(hass: HomeAssistant) -> None:
     hass.data[_HANDLERS] = {}
     hass.http.register_view(_View(hass))
     for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
-        async_set_handler(hass, entry.title, entry.data[CONF_WEBHOOK_ID], refuse)
+        async_set_handler(hass, entry.title, entry.data[CONF_WEBHOOK_ID], refuse_request)
 
 
 @callback
@@ -45,7 +45,7 @@ def async_remove_handler(hass: HomeAssistant, webhook_id: str) -> None:
     webhook.async_unregister(hass, webhook_id)
 
 
-async def refuse(_hass: HomeAssistant, _webhook_id: str, _request: Request) -> Response:
+async def refuse_request(_hass: HomeAssistant, _webhook_id: str, _request: Request) -> Response:
     """Answer 503 while the account is not set up, so that the service delivers again."""
     return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
 

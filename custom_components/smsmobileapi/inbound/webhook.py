@@ -33,7 +33,7 @@ from .inbox import Inbox, InboxClosed, InboxState
 from .journal import Journal
 from .request_body import BodyIncomplete, BodyTooLarge, read_body
 from .token_bucket import TokenBucket
-from .view import async_remove_handler, async_set_handler, refuse
+from .view import async_remove_handler, async_set_handler, refuse_request
 from .webhook_health import WebhookHealth
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Webhook:
     @callback
     def refuse(self) -> None:
         """Refuse all requests until `start`, and again once the account is not set up any more."""
-        async_set_handler(self._hass, self._entry.title, self._id, refuse)
+        async_set_handler(self._hass, self._entry.title, self._id, refuse_request)
         self._entry.async_on_unload(self._stop)
 
     async def start(self, *, is_new: bool) -> None:
@@ -113,7 +113,7 @@ class Webhook:
     def _stop(self) -> None:
         """Refuse all requests from now on, also those whose body is still being read."""
         if self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id:
-            async_set_handler(self._hass, self._entry.title, self._id, refuse)
+            async_set_handler(self._hass, self._entry.title, self._id, refuse_request)
         else:
             async_remove_handler(self._hass, self._id)
         self._inbox.close()
