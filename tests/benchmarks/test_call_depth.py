@@ -64,5 +64,5 @@ async def test_calls_in(
     assert answer.status == HTTPStatus.OK
     (chain,) = recorder.found
     show("The body of a webhook to the event", chain)
-    assert chain[0].startswith("Webhook._handle")
+    assert chain[0].startswith("_View.post")
     assert len(chain) <= CALLS_IN, chain
