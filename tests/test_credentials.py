@@ -94,7 +94,7 @@ async def by_reconfigure(
 ) -> ConfigFlowResult:
     step = "change_api_key" if "api_key" in credentials else "change_oauth2"
     flow = await submit(home, await begin_change(home, account, step), **credentials)
-    assert flow["step_id"] == "webhook"
+    assert shown_address(flow)
     return await submit(home, flow)
 
 
@@ -193,12 +193,12 @@ async def test_the_former_accounts_webhook_brings_nothing_any_more(
     received: Received,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    assert await async_setup_component(home, "webhook", {})
+    assert await async_setup_component(home, DOMAIN, {})
     client: TestClient[Any, Any] = await hass_client()
 
     async def bring(row: Any, webhook_id: str) -> int:
         body = {"guid": row.guid, "number": row.number, "message": row.message, "time_received": ""}
-        async with client.post(f"/api/webhook/{webhook_id}", json=body) as response:
+        async with client.post(f"/api/smsmobileapi/{webhook_id}", json=body) as response:
             return response.status
 
     account = await add_account(home, simulator)
@@ -241,7 +241,7 @@ async def test_a_switch_shows_the_new_address_and_forgets_the_former_secret_and_
     assert_aborted(flow, "switched_account")
     await settle(home)
     assert account.options == kept
-    assert url in {None, f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"}
+    assert url in {None, f"{EXTERNAL_URL}/api/smsmobileapi/{account.data['webhook_id']}"}
 
 
 async def test_a_switch_leaves_no_address_at_the_cloud_behind(

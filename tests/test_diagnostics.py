@@ -90,6 +90,7 @@ async def test_a_new_account(
         "webhook.has_brought_call",
         "webhook.is_working",
         "webhook.misses_today",
+        "webhook.refused",
     }
     assert found["has_country"] is found["is_test_server"] is found["webhook"]["has_address"] is True
     assert found["has_signing_secret"] is found["webhook"]["is_working"] is False
@@ -115,7 +116,7 @@ async def test_nothing_private_is_in_it_whatever_happened(
     # Before the server is up, which takes no new pages then.
     assert await async_setup_component(home, "diagnostics", {})
     client = await hass_client_no_auth()
-    path = f"/api/webhook/{account.data['webhook_id']}"
+    path = f"/api/smsmobileapi/{account.data['webhook_id']}"
     # It comes in, by every way.
     for index, (kind, data) in enumerate(
         [
@@ -222,6 +223,7 @@ async def test_a_home_without_an_address(
         "has_brought_call": False,
         "is_working": False,
         "misses_today": 0,
+        "refused": {},
     }
     assert "192.168" not in json.dumps(found)
 

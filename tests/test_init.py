@@ -188,7 +188,8 @@ async def test_a_contact_added_during_the_set_up_is_there_and_can_be_written_to(
         await go_on.wait()
         return "https://hooks.nabu.casa/x"
 
-    cloud = "custom_components.smsmobileapi.inbound.webhook.cloud"
+    cloud = "homeassistant.components.cloud"
+    home.config.components.add("cloud")
     monkeypatch.setattr(f"{cloud}.async_active_subscription", lambda hass: True)
     monkeypatch.setattr(f"{cloud}.async_get_or_create_cloudhook", slow)
     reload = home.async_create_task(home.config_entries.async_reload(account.entry_id))

@@ -215,7 +215,7 @@ async def test_those_that_were_sent_from_here_have_their_channel_and_what_the_we
 ) -> None:
     """The log is later than the webhook, and has no channel."""
     client = await hass_client_no_auth()
-    case.service.webhook_url = str(client.make_url(f"/api/webhook/{case.account.data['webhook_id']}"))
+    case.service.webhook_url = str(client.make_url(f"/api/smsmobileapi/{case.account.data['webhook_id']}"))
     case.service.delivery_delay = LONG
     await case.send(message="one", channel="both")
     await case.send(message="two", channel="whatsapp")

@@ -34,7 +34,7 @@ type Client = TestClient[Any, Any]
 
 @pytest.fixture
 def path(account: SmsMobileApiConfigEntry) -> str:
-    return f"/api/webhook/{account.data['webhook_id']}"
+    return f"/api/smsmobileapi/{account.data['webhook_id']}"
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ async def test_each_account_has_its_own_issue(
 ) -> None:
     simulator.add_account("another-key-0123456789")
     other = await add_account(home, simulator, "another-key-0123456789")
-    for webhook_path in (path, f"/api/webhook/{other.data['webhook_id']}"):
+    for webhook_path in (path, f"/api/smsmobileapi/{other.data['webhook_id']}"):
         await post(client, webhook_path, event("sms.received", sms()))
     ours = [issue for (domain, _), issue in ir.async_get(home).issues.items() if domain == DOMAIN]
     assert len(ours) == 2
@@ -352,6 +352,7 @@ async def test_no_address_is_said_and_goes_by_itself(
             await home.config.async_update(external_url=address)
             await settle(home)
         else:
+            home.config.components.add("cloud")
             with cloud_address:
                 await home.config_entries.async_reload(account.entry_id)
                 await settle(home)
@@ -362,7 +363,7 @@ async def test_no_address_is_said_and_goes_by_itself(
 def cloud_address() -> Any:
     """Home Assistant Cloud with an active subscription, while it is entered."""
     return patch.multiple(
-        "custom_components.smsmobileapi.inbound.webhook.cloud",
+        "homeassistant.components.cloud",
         async_active_subscription=lambda hass: True,
         async_get_or_create_cloudhook=cloudhook,
     )

@@ -184,7 +184,7 @@ async def test_each_message_counts_once_whichever_way_it_comes(
         assert registered and registered.entity_category == "diagnostic"
         assert registered.unique_id == f"{account.entry_id}_messages_{counter}"
     client = await hass_client_no_auth()
-    path = f"/api/webhook/{account.data['webhook_id']}"
+    path = f"/api/smsmobileapi/{account.data['webhook_id']}"
     service_account.webhook_url = str(client.make_url(path))
     row = service_account.receive(number=ANNA, message="hi")
     await simulator.deliver(service_account, row)
@@ -205,7 +205,7 @@ async def test_what_was_accepted_and_what_failed_counts(
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     client = await hass_client_no_auth()
-    service_account.webhook_url = str(client.make_url(f"/api/webhook/{account.data['webhook_id']}"))
+    service_account.webhook_url = str(client.make_url(f"/api/smsmobileapi/{account.data['webhook_id']}"))
     await send(home, ANNA, "+36207654321")
     assert counted(home) == ("0", "2", "0")
     simulator.fault("/sendsms/", "status", status=400, error="bad")

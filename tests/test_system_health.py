@@ -59,7 +59,7 @@ async def test_it_shows_what_came_and_went_in_all_accounts(
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     service_account.webhook_url = str(
-        (await hass_client_no_auth()).make_url(f"/api/webhook/{account.data['webhook_id']}")
+        (await hass_client_no_auth()).make_url(f"/api/smsmobileapi/{account.data['webhook_id']}")
     )
     row = service_account.receive(number=ANNA, message="hi")
     assert await simulator.deliver(service_account, row) == HTTPStatus.OK

@@ -11,6 +11,7 @@ from .const import CONF_SIGNING_SECRET, DOMAIN
 from .credentials import async_connect
 from .entity import account_device
 from .entry_updates import EntryUpdates
+from .inbound.view import async_register_view
 from .log_filter import async_redact
 from .phones import sid_of
 from .services import async_setup_services
@@ -20,7 +21,9 @@ PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.NOTIFY, Platform.S
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions. They exist without an account, too, so that automations can be checked."""
+    """Set up the addresses of all accounts, and the actions, which exist without an account, too."""
+    # First, as Home Assistant answers 200 for a webhook that is not there.
+    async_register_view(hass)
     async_setup_services(hass)
     return True
 

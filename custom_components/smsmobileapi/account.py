@@ -128,7 +128,7 @@ class Account:
         self.rate_limiter.start()
         self.reports.start()
         self.outbox.start()
-        await self.webhook.track_url()
+        await self.webhook.track_addresses()
         # The coordinator polls for as long as it has a listener.
         self.entry.async_on_unload(self.coordinator.async_add_listener(self._polled))
         first_poll = self.entry.async_create_background_task(

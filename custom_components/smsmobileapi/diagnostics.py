@@ -49,10 +49,11 @@ async def async_get_config_entry_diagnostics(
             "succeeded": coordinator.last_update_success,
         },
         "webhook": {
-            "has_address": webhook.url is not None,
+            "has_address": webhook.addresses.first is not None,
             "is_working": webhook.is_working,
             "has_brought_call": webhook.health.has_brought_call,
             "misses_today": webhook.health.misses_today,
+            "refused": dict(webhook.refused),
         },
     }
 

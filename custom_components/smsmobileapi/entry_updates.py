@@ -69,7 +69,7 @@ class EntryUpdates:
         if secret:
             # The one before is redacted, too, until the account is unloaded.
             self._entry.async_on_unload(async_redact(secret))
-        self._account.issues.secret_changed()
+        self._account.webhook.secret_changed()
 
     @callback
     def _name_or_country_changed(self, event: Event[Any]) -> None:

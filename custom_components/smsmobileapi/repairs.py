@@ -17,8 +17,10 @@ from .const import CONF_SIGNING_SECRET, DASHBOARD_URL, DOMAIN
 class Issue(StrEnum):
     """What can be wrong with an account."""
 
+    CHANGED_BODY = "changed_body"
     FLOOD = "flood"
     NO_ADDRESS = "no_address"
+    OLD_ADDRESS = "old_address"
     PHONE_OFFLINE = "phone_offline"
     SECRET_MISSING = "secret_missing"
     STORAGE_KEPT_ASIDE = "storage_kept_aside"
@@ -27,9 +29,14 @@ class Issue(StrEnum):
     UNCLEAR_NAMES = "unclear_names"
     UNSIGNED = "unsigned"
     WEBHOOK_MISSES = "webhook_misses"
+    WRONG_CLOCK = "wrong_clock"
+    WRONG_SECRET = "wrong_secret"
 
 
-_FIXABLE: Final = {Issue.SECRET_MISSING, Issue.STORAGE_KEPT_ASIDE, Issue.WEBHOOK_MISSES}
+# What the dialog of an issue shows or asks for.
+_WITH_ADDRESS: Final = (Issue.OLD_ADDRESS, Issue.WEBHOOK_MISSES)
+_WITH_SECRET: Final = (Issue.CHANGED_BODY, Issue.SECRET_MISSING, Issue.WRONG_SECRET)
+_FIXABLE: Final = {*_WITH_ADDRESS, *_WITH_SECRET, Issue.STORAGE_KEPT_ASIDE}
 _ERRORS: Final = {Issue.STORAGE_NOT_WRITTEN}
 # Nothing creates it a second time, so it stays until the user has read it.
 _PERSISTENT: Final = {Issue.STORAGE_KEPT_ASIDE}
@@ -89,12 +96,6 @@ class Issues:
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
 
     @callback
-    def secret_changed(self) -> None:
-        """Remove the issues about the former signing secret, and the one about a missing secret."""
-        self.clear(Issue.UNSIGNED)
-        self.clear(Issue.SECRET_MISSING)
-
-    @callback
     def check_subscription(self, err: SmsMobileApiError | None) -> None:
         """Show or remove the issue of an expired subscription, after a request that failed with `err` or succeeded."""
         if isinstance(err, SubscriptionExpired):
@@ -107,14 +108,14 @@ class Issues:
 
 
 class _AddressFlow(RepairsFlow):
-    """Shows the webhook's address, which should be in the service's dashboard."""
+    """Shows the webhook's addresses, one of which should be in the service's dashboard."""
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Start; this input does not come from the user."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Show the address."""
+        """Show the addresses."""
         if user_input is not None:
             return self.async_create_entry(data={})
         entry = _entry_of(self.hass, self.data)
@@ -126,7 +127,7 @@ class _AddressFlow(RepairsFlow):
             description_placeholders={
                 "account": entry.title,
                 "dashboard_url": DASHBOARD_URL,
-                "webhook_url": entry.runtime_data.webhook.url or "–",
+                **entry.runtime_data.webhook.addresses.as_placeholders(),
             },
         )
 
@@ -164,8 +165,8 @@ async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the dialog for an issue."""
-    if issue_id.startswith(Issue.WEBHOOK_MISSES):
+    if issue_id.startswith(_WITH_ADDRESS):
         return _AddressFlow()
-    if issue_id.startswith(Issue.SECRET_MISSING):
+    if issue_id.startswith(_WITH_SECRET):
         return _SecretFlow()
     return ConfirmRepairFlow()

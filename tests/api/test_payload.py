@@ -13,6 +13,7 @@ from hypothesis import example, given, settings, strategies as st
 import pytest
 
 from custom_components.smsmobileapi import api
+from custom_components.smsmobileapi.api.signatures import SIGNATURE_HEADER
 
 from .methods import each, field
 from .secrecy import BARE, NUMBER, TEXT, secrets_in
@@ -105,7 +106,7 @@ class TestV2:
         sms = {"guid": "g", "message": "hi", "alias": "Zoé", "device_id": "phone-1", **at}
         values = astuple(content_of("sms.received", sms))
         assert values[:5] == ("g", api.Channel.SMS, NUMBER, "Zoé", "hi")
-        assert values[5:] == (NOON, NOON_SECOND, "phone-1", api.Source.WEBHOOK, False, False)
+        assert values[5:] == (NOON, NOON_SECOND, "phone-1", api.Source.WEBHOOK, False, False, None, None)
         whatsapp = {"guid": "", "data_id": "d", "contact_name": "Zoé", "message": None, **at}
         read = content_of("whatsapp.received", {**whatsapp, "is_voice_message": 1})
         assert (read.message_id, read.channel, read.sender_name) == ("d", api.Channel.WHATSAPP, "Zoé")
@@ -124,14 +125,15 @@ class TestV2:
         assert (withheld.number, withheld.started_at, withheld.origin) == (None, NOON, "soon")
 
     def test_reports(self) -> None:
-        for name in ("guid", "message_guid", "sms_id", "id", "data_id"):
+        for name in ("guid", "message_guid", "message_id", "sms_id", "id", "data_id"):
             failed = content_of("sms.failed", {name: "g", "error": "radio off"})
             assert failed == api.StatusReport(message_id="g", status=api.Status.FAILED, error="radio off"), (
                 name
             )
         for kind in ("sms.sent", "sms.mobile.sent", "whatsapp.sent"):
             sent = content_of(kind, {"guid": "g", "error": "none"})
-            assert sent == api.StatusReport(message_id="g", status=api.Status.SENT, error=None), kind
+            assert (sent.message_id, sent.status, sent.error) == ("g", api.Status.SENT, None), kind
+            assert sent.may_be_typed is (kind == "sms.mobile.sent")
         assert content_of("whatsapp.failed", {"guid": 7}).message_id == "7"
 
     def test_other_types_bring_nothing_and_what_is_no_event_is_refused(self) -> None:
@@ -162,7 +164,7 @@ class TestV2:
             ("soon", "2026-09-23T12:00:00Z", NOON),
             *((None, None, ARRIVED), (None, "soon", ARRIVED)),
         ):
-            call = content_of("call.missed", {"call_at": call_at}, occurred_at=occurred_at)
+            call = content_of("call.missed", {"call_at": call_at, "number": "1"}, occurred_at=occurred_at)
             assert (call.call_id, call.started_at) == ("e-1", began), (call_at, occurred_at)
         assert content_of("sms.failed", {"error": "x"}).message_id == "e-1"
 
@@ -170,7 +172,7 @@ class TestV2:
 class TestSignature:
     def headers(self, stamp: str, raw: bytes = EXAMPLE, secret: str = "s3cret") -> dict[str, str]:
         digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256).hexdigest()
-        return {"X-SMSMobileAPI-Timestamp": stamp, api.SIGNATURE_HEADER: f"v1={digest}"}
+        return {"X-SMSMobileAPI-Timestamp": stamp, SIGNATURE_HEADER: f"v1={digest}"}
 
     def test_only_a_signed_body_of_now_is_accepted(self) -> None:
         stamp = NOON_SECOND
@@ -179,10 +181,10 @@ class TestSignature:
             api.verify_signature("s3cret", self.headers(str(int(stamp) + off)), EXAMPLE, now=NOON)
         for headers in each(
             {},
-            {**good, api.SIGNATURE_HEADER: ""},
-            {**good, api.SIGNATURE_HEADER: good[api.SIGNATURE_HEADER].removeprefix("v1=")},
-            {**good, api.SIGNATURE_HEADER: good[api.SIGNATURE_HEADER].upper()},
-            {**good, api.SIGNATURE_HEADER: "v1=\udcff"},
+            {**good, SIGNATURE_HEADER: ""},
+            {**good, SIGNATURE_HEADER: good[SIGNATURE_HEADER].removeprefix("v1=")},
+            {**good, SIGNATURE_HEADER: good[SIGNATURE_HEADER].upper()},
+            {**good, SIGNATURE_HEADER: "v1=\udcff"},
             {**good, "X-SMSMobileAPI-Timestamp": str(int(stamp) + 1)},
             self.headers(stamp, EXAMPLE + b" "),
             self.headers(stamp, secret="another"),

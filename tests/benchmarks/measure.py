@@ -94,7 +94,7 @@ def written(path: Path) -> int:
 
 async def post(client: Any, entry: SmsMobileApiConfigEntry, numbers: Iterable[int], pause: float = 0) -> None:
     for number in numbers:
-        answer = await client.post(f"/api/webhook/{entry.data['webhook_id']}", json=row(number))
+        answer = await client.post(f"/api/smsmobileapi/{entry.data['webhook_id']}", json=row(number))
         assert answer.status == 200
         await asyncio.sleep(pause)
 

@@ -60,9 +60,9 @@ async def test_calls_in(
     now = f"{dt_util.now():%Y-%m-%d %H:%M:%S}"
     sms = {"number": "+36301234567", "message": "Hello", "guid": "g1", "time_received": now}
     with CallRecorder(is_message_event) as recorder:
-        answer = await client.post(f"/api/webhook/{account.data['webhook_id']}", json=sms)
+        answer = await client.post(f"/api/smsmobileapi/{account.data['webhook_id']}", json=sms)
     assert answer.status == HTTPStatus.OK
     (chain,) = recorder.found
     show("The body of a webhook to the event", chain)
-    assert chain[0].startswith("Webhook._handle")
+    assert chain[0].startswith("_View.post")
     assert len(chain) <= CALLS_IN, chain

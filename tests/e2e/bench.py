@@ -19,10 +19,11 @@ import time
 import aiohttp
 
 from simulator import Simulator
+from simulator.webhooks import signature
 from tests.e2e.configuration import EVENT_WRITER
 from tests.e2e.home_assistant import HomeAssistant
 from tests.e2e.process import free_port
-from tests.e2e.session import add_account, new_account, run_in_directories
+from tests.e2e.session import add_account, new_account, run_in_directories, set_options
 from tests.e2e.steps import Steps, check
 from tests.e2e.traffic import until_quiet, write_down, writer_dir, written
 from tests.e2e.websocket import Json
@@ -30,6 +31,7 @@ from tests.e2e.websocket import Json
 PER_SECOND = 200
 IDLE_SECONDS = 15
 LATE_MS = 50
+SECRET = "whsec-bench-0123456789"
 CONTROL_ID = "control"
 CONTROL: Json = {
     "alias": "Write down each request to another webhook",
@@ -62,7 +64,14 @@ class Load:
 
     async def _post(self, url: str, guid: str) -> None:
         text = {"number": "+36301234567", "message": f"Text {guid}", "guid": guid}
-        async with self.session.post(url, json={**text, "time_received": time.time()}) as answer:
+        body, stamp = json.dumps({**text, "time_received": time.time()}).encode(), str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "X-SMSMobileAPI-Timestamp": stamp,
+            # So many are accepted only with a signature.
+            "X-SMSMobileAPI-Signature": signature(SECRET, stamp, body),
+        }
+        async with self.session.post(url, data=body, headers=headers) as answer:
             self.answers[answer.status] += 1
 
 
@@ -75,7 +84,8 @@ async def bench(directory: Path, seconds: int) -> None:
     ):
         account = new_account(simulator, "bench")
         await hass.start()
-        await add_account(hass, simulator, account)
+        entry_id = await add_account(hass, simulator, account)
+        await set_options(hass, entry_id, signing_secret=SECRET)
         await write_down(hass)
         await hass.write_automation("control", CONTROL)
         load = Load(session, seconds)

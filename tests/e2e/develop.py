@@ -41,7 +41,9 @@ def webhook_urls(hass: HomeAssistant) -> list[str]:
     stored = hass.config_dir / ".storage" / "core.config_entries"
     entries = json.loads(stored.read_text())["data"]["entries"] if stored.exists() else []
     accounts = [entry["data"] for entry in entries if entry["domain"] == DOMAIN]
-    return [f"{hass.url}/api/webhook/{data['webhook_id']}" for data in accounts if data.get("api_key") == KEY]
+    return [
+        f"{hass.url}/api/smsmobileapi/{data['webhook_id']}" for data in accounts if data.get("api_key") == KEY
+    ]
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ from simulator import Account, Simulator
 from ..conftest import settle
 from ..package.reading import flat, placeholders
 
-CLOUD = "custom_components.smsmobileapi.inbound.webhook.cloud"
+CLOUD = "homeassistant.components.cloud"
 OTHER_KEY = "k-fedcba9876543210"
 CREDENTIALS = {"client_id": "client-0123456789", "client_secret": "secret-0123456789abcdef"}
 OTHER_CREDENTIALS = {"client_id": "client-9876543210", "client_secret": "secret-fedcba9876543210"}
@@ -39,9 +39,10 @@ type Refusals = list[tuple[str, Spoil, dict[str, str]]]
 
 
 @pytest.fixture
-def cloudhooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def cloudhooks(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Home Assistant Cloud with an active subscription: its addresses by webhook id."""
     hooks: dict[str, str] = {}
+    hass.config.components.add("cloud")
 
     async def get_or_create(hass: HomeAssistant, webhook_id: str) -> str:
         return hooks.setdefault(webhook_id, f"https://hooks.nabu.casa/{webhook_id[:8]}")
@@ -140,7 +141,7 @@ def suggested(flow: FlowResult[Any, Any]) -> dict[str, Any]:
 
 def shown_address(flow: ConfigFlowResult) -> str:
     """Return the webhook's address that the dialog shows."""
-    assert flow["step_id"] == "webhook"
+    assert flow["step_id"] in {"webhook", "cloudhook"}
     return (flow["description_placeholders"] or {})["webhook_url"]
 
 

@@ -75,7 +75,7 @@ async def test_a_key_that_the_service_knows_makes_an_account(
     webhook_id = entry.data["webhook_id"]
     assert entry.data == {"api_key": KEY, "url": simulator.url, "webhook_id": webhook_id}
     assert len(webhook_id) == 64
-    assert url == f"{EXTERNAL_URL}/api/webhook/{webhook_id}"
+    assert url == f"{EXTERNAL_URL}/api/smsmobileapi/{webhook_id}"
     assert not waiting(home, SOURCE_USER)
 
 
@@ -382,7 +382,7 @@ async def test_a_key_left_empty_is_kept_and_none_is_shown(
         assert_shown(flow, "change_api_key", {})
         assert suggested(flow) == {}
         flow = await submit(home, flow, **entered)
-        assert shown_address(flow) == f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"
+        assert shown_address(flow) == f"{EXTERNAL_URL}/api/smsmobileapi/{account.data['webhook_id']}"
         await finish(home, flow, "reconfigure_successful")
         assert account.data == data
         assert account.state is ConfigEntryState.LOADED
@@ -479,7 +479,7 @@ async def test_the_address_is_shown_again_without_any_request(
     simulator.requests.clear()
     flow = await begin_change(home, account, "address")
     assert_shown(flow, "webhook", {})
-    assert shown_address(flow) == f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"
+    assert shown_address(flow) == f"{EXTERNAL_URL}/api/smsmobileapi/{account.data['webhook_id']}"
     assert suggested(flow) == {"signing_secret": "whsec-0123456789"}
     assert simulator.requests == []
     # The same page again changes nothing.

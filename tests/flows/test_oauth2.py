@@ -276,7 +276,7 @@ async def test_a_secret_left_empty_is_kept(home: HomeAssistant, account: SmsMobi
         assert_shown(flow, "change_oauth2", {})
         assert suggested(flow) == {"client_id": CLIENT}
         flow = await submit(home, flow, **entered)
-        assert shown_address(flow) == f"{EXTERNAL_URL}/api/webhook/{account.data['webhook_id']}"
+        assert shown_address(flow) == f"{EXTERNAL_URL}/api/smsmobileapi/{account.data['webhook_id']}"
         await finish(home, flow, "reconfigure_successful")
         assert account.data == data, entered
         assert account.runtime_data is not before

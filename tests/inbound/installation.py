@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components.webhook import async_generate_path, async_handle_webhook
+from homeassistant.components.webhook import async_handle_webhook
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from custom_components.smsmobileapi.const import EVENT_CALL, EVENT_MESSAGE_RECEIVED
 from custom_components.smsmobileapi.coordinator import PollCoordinator
+from custom_components.smsmobileapi.inbound.addresses import own_path
 from simulator import Account, Simulator
 
 from ..conftest import settle
@@ -38,8 +39,8 @@ class Installation:
 
     @property
     def path(self) -> str:
-        """Return the path of the account's webhook."""
-        return async_generate_path(self.entry.data["webhook_id"])
+        """Return the path of the account's own address."""
+        return own_path(self.entry.data["webhook_id"])
 
     @property
     def texts(self) -> list[str]:

@@ -123,7 +123,7 @@ async def test_odd_calls_are_fired_and_can_be_shown(ha: Installation) -> None:
 async def test_each_account_fires_its_own(ha: Installation) -> None:
     ha.simulator.add_account("another-key-0123456789")
     other = await add_account(ha.hass, ha.simulator, "another-key-0123456789")
-    path = f"/api/webhook/{other.data['webhook_id']}"
+    path = f"/api/smsmobileapi/{other.data['webhook_id']}"
     async with ha.client.post(path, data=event("call.missed", call())) as response:
         assert response.status == HTTPStatus.ACCEPTED
     assert [fired.data["config_entry_id"] for fired in ha.calls] == [other.entry_id]

@@ -202,7 +202,7 @@ async def test_rows_without_an_id_or_a_time_are_fired_once(ha: Installation) -> 
     for index in range(4):
         ha.simulator.fault("/getsms/", "nonsense", body=rows)
         await (ha.reload() if index == 2 else ha.poll())
-    assert sorted(ha.texts) == ["neither", "no guid", "no text", "odd time"]
+    assert sorted(ha.texts) == ["neither", "no guid", "no number", "no text", "odd time"]
     assert all(message.data["message_id"] for message in ha.received)
 
 

@@ -363,6 +363,17 @@ async def test_a_full_journal_accepts_no_more(ha: Installation, monkeypatch: pyt
     assert ha.texts == ["0", "1", "2", "3", "4"]
 
 
+async def test_a_journal_that_is_full_of_long_bodies_accepts_no_more(
+    ha: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.smsmobileapi.inbound.journal.MAX_BYTES", 20_000)
+    await ha.start_up()
+    statuses = [await ha.post(v1(f"{index}" * 9_000, f"{index}")) for index in range(4)]
+    assert statuses == [HTTPStatus.OK] * 3 + [HTTPStatus.SERVICE_UNAVAILABLE]
+    await ha.started()
+    assert await ha.post(v1("3" * 9_000, "3")) == HTTPStatus.OK
+
+
 # Files and rows that can't be read.
 
 

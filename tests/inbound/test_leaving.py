@@ -9,6 +9,7 @@ from http import HTTPStatus
 import json
 from typing import Any
 
+from homeassistant.components.webhook import async_generate_path
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
@@ -26,7 +27,7 @@ from ..test_event import texts
 from .installation import Installation
 from .service import ANNA, Events, whatsapp_event
 
-CLOUD = "custom_components.smsmobileapi.inbound.webhook.cloud"
+CLOUD = "homeassistant.components.cloud"
 
 
 def webhooks(hass: HomeAssistant) -> list[str]:
@@ -103,8 +104,7 @@ async def test_messages_before_and_meanwhile_are_fired_once(
     await ha.poll()
     for index in range(2):
         await go(ha)
-        # Home Assistant answers 200 for a webhook that is not registered.
-        answer = HTTPStatus.OK if ha.entry.disabled_by else HTTPStatus.SERVICE_UNAVAILABLE
+        answer = HTTPStatus.NOT_FOUND if ha.entry.disabled_by else HTTPStatus.SERVICE_UNAVAILABLE
         assert await deliver(ha, f"meanwhile {index}") == answer
         await settle(ha.hass)
         assert len(ha.texts) == 2 + index
@@ -176,7 +176,7 @@ async def slow_request(ha: Installation) -> AsyncIterator[Callable[[], Awaitable
         yield body[10:]
 
     async def post() -> int:
-        async with ha.client.post(ha.path, data=slowly()) as response:
+        async with ha.client.post(async_generate_path(webhook_id), data=slowly()) as response:
             return response.status
 
     posting = asyncio.create_task(post())
@@ -273,8 +273,9 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     cloud = Cloud()
+    hass.config.components.add("cloud")
     monkeypatch.setattr(f"{CLOUD}.async_active_subscription", lambda hass: True)
     monkeypatch.setattr(f"{CLOUD}.async_get_or_create_cloudhook", cloud.get_or_create)
     monkeypatch.setattr(f"{CLOUD}.async_delete_cloudhook", cloud.delete)

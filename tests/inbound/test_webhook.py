@@ -12,10 +12,12 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.smsmobileapi.const import DOMAIN
+from custom_components.smsmobileapi.inbound.request_body import MAX_BODY_BYTES
+from custom_components.smsmobileapi.inbound.token_bucket import TokenBucket
 
 from ..conftest import EXTERNAL_URL, settle
 from .installation import Installation
-from .service import ANNA, whatsapp_event
+from .service import ANNA, SECRET, event, set_secret, signed, whatsapp, whatsapp_event
 
 GOOD: dict[str, Any] = {
     "date": "2025-01-20",
@@ -25,7 +27,7 @@ GOOD: dict[str, Any] = {
     "number": "+123456789",
     "guid": "abcde12345",
 }
-CLOUD = "custom_components.smsmobileapi.inbound.webhook.cloud"
+CLOUD = "homeassistant.components.cloud"
 
 
 async def test_the_documented_body_is_accepted(ha: Installation) -> None:
@@ -45,6 +47,8 @@ async def test_the_documented_body_is_accepted(ha: Installation) -> None:
             "phone": None,
             "voice": False,
             "source": "webhook",
+            "data_id": None,
+            "duration": None,
         }
     ]
 
@@ -84,19 +88,90 @@ async def test_what_is_no_message_is_refused_and_the_next_one_arrives(ha: Instal
     for body in bodies:
         assert await ha.post(body) == HTTPStatus.BAD_REQUEST, body
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    for length in (64 * 1024 + 1, 10 * 1024 * 1024):
+    for length in (MAX_BODY_BYTES + 1, 10 * 1024 * 1024):
         assert await ha.post(b" " * length) == too_large
     for method in ("GET", "PUT", "DELETE"):
         async with ha.client.request(method, ha.path, json=GOOD) as response:
             assert response.status == HTTPStatus.METHOD_NOT_ALLOWED, method
     assert ha.received == []
     body = json.dumps(GOOD).encode()
-    assert await ha.post(body + b" " * (64 * 1024 - len(body))) == HTTPStatus.OK
+    assert await ha.post(body + b" " * (MAX_BODY_BYTES - len(body))) == HTTPStatus.OK
     # Home Assistant Cloud calls with a MockRequest, which has only a part of the interface.
     assert await ha.handle(whatsapp_event("by the cloud")) == HTTPStatus.ACCEPTED
     assert await ha.handle(b"x") == HTTPStatus.BAD_REQUEST
-    assert await ha.handle(b" " * 70_000) == too_large
+    assert await ha.handle(b" " * (MAX_BODY_BYTES + 1)) == too_large
     assert ha.texts == [GOOD["message"], "by the cloud"]
+
+
+async def post_raw(ha: Installation, header: str, body: bytes) -> int:
+    """Post bytes as they are; return the status of the answer."""
+    url = ha.client.make_url(ha.path)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(f"POST {ha.path} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode() + body)
+    async with asyncio.timeout(20):
+        status = int((await reader.readline()).split()[1])
+    writer.close()
+    await writer.wait_closed()
+    return status
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+async def test_a_body_that_cannot_be_decoded_is_refused(
+    ha: Installation, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    for body in (b"x" * 100, json.dumps(GOOD).encode()):
+        header = f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}"
+        assert await post_raw(ha, header, body) == HTTPStatus.BAD_REQUEST
+    assert "Traceback" not in caplog.text
+    assert await ha.post(GOOD) == HTTPStatus.OK
+    assert [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
+async def test_a_body_that_does_not_end_is_refused(ha: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custom_components.smsmobileapi.inbound.request_body.READ_SECONDS", 0.2)
+    assert await post_raw(ha, "Content-Length: 1000", b"{") == HTTPStatus.REQUEST_TIMEOUT
+    assert ha.entry.runtime_data.webhook.refused == {"too slow": 1}
+
+
+async def test_a_whatsapp_message_may_be_long_and_one_that_is_too_long_is_logged_once(
+    ha: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = "\U0001f388" * 40_000
+    assert await ha.post(event("whatsapp.received", whatsapp(long))) == HTTPStatus.ACCEPTED
+    assert ha.texts == [long]
+    for _ in range(3):
+        status = await ha.post(event("whatsapp.received", whatsapp(long * 2)))
+        assert status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text for text in warnings if "too large" in text] == [
+        "A request to the webhook was refused: too large"
+    ]
+
+
+async def test_what_is_not_signed_is_limited_in_rate(
+    ha: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not repeats, what is signed, or what the service lists."""
+    monkeypatch.setattr("custom_components.smsmobileapi.inbound.webhook.UNSIGNED_AT_ONCE", 2)
+    await ha.reload()
+    bodies = [whatsapp_event(f"{index}") for index in range(3)]
+    for _ in range(2):
+        statuses = [await ha.post(body) for body in bodies]
+        assert statuses[2] == HTTPStatus.TOO_MANY_REQUESTS
+    assert statuses[:2] == [HTTPStatus.OK] * 2
+    ha.account.receive(ANNA, "polled")
+    await ha.poll()
+    await set_secret(ha.hass, ha.entry, SECRET)
+    assert await ha.post(bodies[2], signed(bodies[2])) == HTTPStatus.ACCEPTED
+    assert ha.texts == ["0", "1", "polled", "2"]
+
+
+def test_a_token_bucket_lets_many_through_at_once_and_few_for_long() -> None:
+    now = 1000.0
+    bucket = TokenBucket(3, 0.5, lambda: now)
+    assert [bucket.take() for _ in range(5)] == [True] * 3 + [False] * 2
+    for now, passed in ((1001.0, 0), (1002.0, 1), (1006.0, 2), (9000.0, 3)):
+        assert sum(bucket.take() for _ in range(5)) == passed, now
 
 
 async def test_what_cannot_be_handled_is_not_accepted(
@@ -110,7 +185,7 @@ async def test_what_cannot_be_handled_is_not_accepted(
         assert await ha.post(GOOD) == HTTPStatus.SERVICE_UNAVAILABLE
     assert ha.received == []
     assert "RuntimeError at webhook.py:" in caplog.text
-    assert " (receive), " in caplog.text
+    assert " (knows), " in caplog.text
     assert "Hello" not in caplog.text
     assert await ha.post(GOOD) == HTTPStatus.OK
     assert len(ha.received) == 1
@@ -157,14 +232,14 @@ async def test_polls_are_rare_while_the_webhook_works_at_its_address(ha: Install
     assert await interval(ha) == 900
     await ha.hass.config.async_update(external_url="https://moved.example.net")
     await settle(ha.hass)
-    assert ha.entry.runtime_data.webhook.url == f"https://moved.example.net{ha.path}"
+    assert ha.entry.runtime_data.webhook.addresses.first == f"https://moved.example.net{ha.path}"
     assert await interval(ha) == 60
     await ha.hass.config.async_update(external_url=EXTERNAL_URL, latitude=1)
     await settle(ha.hass)
     assert await interval(ha) == 900
     await ha.hass.config.async_update(external_url=None, internal_url="http://192.168.1.2:8123")
     await settle(ha.hass)
-    assert ha.entry.runtime_data.webhook.url is None
+    assert ha.entry.runtime_data.webhook.addresses.first is None
     assert await ha.post(GOOD | {"guid": "g2", "message": "no address"}) == HTTPStatus.OK
     assert await interval(ha) == 60
     # What a poll is first with is no miss where there is no address.
@@ -185,6 +260,7 @@ async def test_home_assistant_cloud_gives_the_address(ha: Installation, home: Ho
         listeners.append(listener)
         return lambda: None
 
+    home.config.components.add("cloud")
     with (
         patch(f"{CLOUD}.async_active_subscription", return_value=True),
         patch(f"{CLOUD}.async_listen_connection_change", side_effect=listen),
@@ -194,9 +270,9 @@ async def test_home_assistant_cloud_gives_the_address(ha: Installation, home: Ho
         ) as get_cloudhook,
     ):
         await ha.reload()
-        assert str(ha.entry.runtime_data.webhook.url).startswith(EXTERNAL_URL)
+        assert str(ha.entry.runtime_data.webhook.addresses.first).startswith(EXTERNAL_URL)
         for state in (CloudConnectionState.CLOUD_DISCONNECTED, CloudConnectionState.CLOUD_CONNECTED):
             listeners[-1](state)
         await settle(home)
-    assert ha.entry.runtime_data.webhook.url == "https://hooks.example.net/a"
+    assert ha.entry.runtime_data.webhook.addresses.first == "https://hooks.example.net/a"
     get_cloudhook.assert_awaited_with(home, ha.entry.data["webhook_id"])

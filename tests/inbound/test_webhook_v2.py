@@ -16,6 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.smsmobileapi.const import DOMAIN, EVENT_MESSAGE_REPORT
+from custom_components.smsmobileapi.inbound.request_body import MAX_BODY_BYTES
 from simulator import report_data, sms_data, whatsapp_data
 
 from ..conftest import add_account, settle
@@ -115,7 +116,7 @@ async def test_one_accounts_secret_does_not_count_for_another(secured: Installat
     theirs = signed(body, "the-others-secret")
     assert await post(secured, body, theirs) == HTTPStatus.UNAUTHORIZED
     for headers, status in ((signed(body), HTTPStatus.UNAUTHORIZED), (theirs, HTTPStatus.ACCEPTED)):
-        path = f"/api/webhook/{other.data['webhook_id']}"
+        path = f"/api/smsmobileapi/{other.data['webhook_id']}"
         async with secured.client.post(path, data=body, headers=headers) as response:
             assert response.status == status
     assert [message.data["config_entry_id"] for message in secured.received] == [other.entry_id]
@@ -501,7 +502,7 @@ BODIES: st.SearchStrategy[bytes] = st.one_of(
     rows().map(lambda row: json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")),
     ODD.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=200),
-    st.binary(max_size=50).map(lambda end: b" " * 65_500 + end),
+    st.binary(max_size=50).map(lambda end: b" " * (MAX_BODY_BYTES - 36) + end),
 )
 HEADERS = st.dictionaries(
     st.sampled_from(
@@ -579,7 +580,7 @@ async def test_nothing_that_is_not_signed_is_accepted(
     secured: Installation, body: bytes, headers: dict[str, str]
 ) -> None:
     status = await secured.handle(body, headers)
-    is_too_large = len(body) > 65_536
+    is_too_large = len(body) > MAX_BODY_BYTES
     assert status == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus.UNAUTHORIZED)
     assert secured.received == secured.calls == []
     assert not secured.entry.runtime_data.inbox.counts

@@ -22,7 +22,7 @@ async def case(home: HomeAssistant, account: Entry, simulator: Simulator, servic
 async def hooked(case: Case, hass_client_no_auth: ClientSessionGenerator) -> Case:
     """The same, with our webhook entered at the service."""
     client = await hass_client_no_auth()
-    case.service.webhook_url = str(client.make_url(f"/api/webhook/{case.account.data['webhook_id']}"))
+    case.service.webhook_url = str(client.make_url(f"/api/smsmobileapi/{case.account.data['webhook_id']}"))
     return case
 
 

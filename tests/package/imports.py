@@ -13,7 +13,7 @@ LAYERS = [
     for names in (
         "account",
         "coordinator credentials inbound legacy_files outbound",
-        "const contacts database_file errors log_filter numbers options phones repairs senders storage texts",
+        "cloud const contacts database_file errors log_filter numbers options phones repairs senders storage texts",
         "api",
     )
 ]

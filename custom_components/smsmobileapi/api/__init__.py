@@ -18,20 +18,21 @@ from .errors import (
     PhoneOffline,
     RateLimited,
     Refused,
+    SignatureFault,
     SmsMobileApiError,
     SubscriptionExpired,
     TokenRefused,
     UnexpectedAnswer,
 )
 from .models import Channel, Direction, ReceivedMessage, Source, Status
-from .payload import SIGNATURE_HEADER, WebhookEvent, parse_body, verify_signature
+from .payload import WebhookEvent, parse_body
 from .phones import Phone
 from .refusals import redact_reason
 from .sending import SendRequest, SentLogEntry, StatusReport
+from .signatures import is_signed, verify_signature
 
 __all__ = [
     "DEFAULT_URL",
-    "SIGNATURE_HEADER",
     "ApiKey",
     "Call",
     "Channel",
@@ -52,6 +53,7 @@ __all__ = [
     "Refused",
     "SendRequest",
     "SentLogEntry",
+    "SignatureFault",
     "SmsMobileApiClient",
     "SmsMobileApiError",
     "Source",
@@ -61,6 +63,7 @@ __all__ = [
     "TokenRefused",
     "UnexpectedAnswer",
     "WebhookEvent",
+    "is_signed",
     "parse_body",
     "redact_reason",
     "verify_signature",

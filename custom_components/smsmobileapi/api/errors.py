@@ -4,6 +4,8 @@
 No error holds a key, a phone number or a message text: not in its message, its arguments or its context.
 """
 
+from enum import StrEnum
+
 
 class SmsMobileApiError(Exception):
     """A request to the service failed. All errors of the client are children of this one."""
@@ -105,5 +107,18 @@ class InvalidPayload(ValueError):
     """A row or a webhook body is not a message, call, report or event; the text says what is missing."""
 
 
+class SignatureFault(StrEnum):
+    """What is most likely wrong with the signature of a webhook request."""
+
+    UNSIGNED = "unsigned"  # there is none
+    SECRET = "secret"  # it was made with another secret
+    CLOCK = "clock"  # it is right, but for another time
+    CHANGED = "changed"  # the body or the headers are not those that were signed
+
+
 class InvalidSignature(Exception):
     """The signature of a webhook request is missing, wrong or too old: anybody may have sent it."""
+
+    def __init__(self, fault: SignatureFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from .errors import InvalidPayload
-from .parsing import clean, date_and_hour, first_time, text_of, yes_or_no
+from .parsing import clean, count_of, date_and_hour, first_time, text_of, yes_or_no
 
 
 class Channel(StrEnum):
@@ -48,7 +48,8 @@ class ReceivedMessage:
 
     `message_id` is the service's guid, `sender` the number as the service wrote it, `received_at` is UTC. `origin` identifies
     the second in which the message was sent (Unix seconds, or the text of a time that can't be read); it is used to detect
-    repeats and is None where the service gave no time. `voice` marks a voice message, `is_transcript` its transcript.
+    repeats and is None where the service gave no time. `voice` marks a voice message, `is_transcript` its transcript;
+    `duration` is how long it lasts, in seconds. `data_id` is WhatsApp's second id.
     """
 
     message_id: str | None
@@ -62,27 +63,33 @@ class ReceivedMessage:
     source: Source
     voice: bool = False
     is_transcript: bool = False
+    data_id: str | None = None
+    duration: int | None = None
 
     @classmethod
     def from_api(cls, row: object, *, source: Source, zone: tzinfo, arrived: datetime) -> Self:
         """Read a row of `/getsms/` (D) or a V1 webhook body (D); both have the same fields.
 
-        `zone` is the zone of times that have none; `arrived` (UTC) is used where no time can be read. Raises InvalidPayload.
+        `zone` is the zone of times that have none; `arrived` (UTC) is used where no time can be read. A row may lack its
+        number and its text, which are "" then; a body, which anybody can send, may not. Raises InvalidPayload.
         """
         if not isinstance(row, Mapping):
             raise InvalidPayload("not an object")
         sender = text_of(row, "number")
         text = _text(row["message"]) if "message" in row else None
-        if not sender or text is None:
+        message_id = text_of(row, "guid")
+        is_whole = sender is not None and text is not None
+        is_listed = source is Source.POLL and (sender, text, message_id) != (None, None, None)
+        if not is_whole and not is_listed:
             raise InvalidPayload("no message" if sender else "no number")
         times = (row.get("timestamp_unix"), row.get("time_received"), date_and_hour(row))
         time, origin = first_time(times, zone)
         return cls(
-            message_id=text_of(row, "guid"),
+            message_id=message_id,
             channel=Channel.SMS,
-            sender=sender,
+            sender=sender or "",
             sender_name=text_of(row, "alias"),
-            text=text,
+            text=text or "",
             received_at=time or arrived,
             origin=origin,
             phone=text_of(row, "sIdentifiantPhone"),
@@ -98,7 +105,7 @@ class ReceivedMessage:
         is_transcript = kind == "whatsapp.voice.transcribed"
         time, origin = first_time([data.get("received_at")], UTC)
         return cls(
-            message_id=text_of(data, "guid", "data_id") or event_id,
+            message_id=text_of(data, "guid", "message_id", "data_id") or event_id,
             channel=Channel.SMS if kind.startswith("sms.") else Channel.WHATSAPP,
             sender=text_of(data, "from") or "",
             sender_name=text_of(data, "contact_name", "alias"),
@@ -109,6 +116,8 @@ class ReceivedMessage:
             source=Source.WEBHOOK,
             is_transcript=is_transcript,
             voice=is_transcript or yes_or_no(data.get("is_voice_message")) is True,
+            data_id=text_of(data, "data_id"),
+            duration=count_of(data.get("duration_seconds")),
         )
 
 

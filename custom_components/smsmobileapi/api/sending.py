@@ -71,19 +71,25 @@ def message_id_of(answer: Any, known: str | None = None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """The status of a sent message, as the webhook reports it; `error` is the service's word for why it failed."""
+    """The status of a sent message, as the webhook reports it; `error` is the service's word for why it failed.
+
+    Where `may_be_typed`, and no message of ours has the id, a person typed the message on the phone.
+    """
 
     message_id: str
     status: Status
     error: str | None
+    may_be_typed: bool = False
 
     @classmethod
     def from_event(cls, kind: str, data: Mapping[str, Any], *, event_id: str) -> Self:
         """Read the data of a V2 status event (G). A missing guid is `event_id`, so that no message of ours has it."""
-        message_id = text_of(data, "guid", "message_guid", "sms_id", "id", "data_id") or event_id
+        message_id = (
+            text_of(data, "guid", "message_guid", "message_id", "sms_id", "id", "data_id") or event_id
+        )
         status = Status.FAILED if kind.endswith(".failed") else Status.SENT
         error = text_of(data, "error") if status is Status.FAILED else None
-        return cls(message_id=message_id, status=status, error=error)
+        return cls(message_id=message_id, status=status, error=error, may_be_typed=kind == "sms.mobile.sent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

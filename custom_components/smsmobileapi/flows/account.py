@@ -23,6 +23,7 @@ import voluptuous as vol
 from yarl import URL
 
 from ..api import DEFAULT_URL, InvalidCredentials, SmsMobileApiError
+from ..cloud import async_delete_cloudhook
 from ..const import (
     CONF_HISTORY,
     CONF_PHONE,
@@ -34,8 +35,8 @@ from ..const import (
     SUBENTRY_CONTACT,
 )
 from ..credentials import async_connect, async_history, credentials_in, is_other_account
+from ..inbound.addresses import async_find_addresses
 from ..inbound.ledger import History
-from ..inbound.webhook import async_delete_cloudhook, async_webhook_url
 from ..options import Options
 from ..phones import async_forget_phones
 from .contact import ContactFlow, InvalidInput
@@ -134,7 +135,7 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self._step("change_oauth2", CLIENT_FIELDS, user_input)
 
     async def async_step_address(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the webhook's address again."""
+        """Show the webhook's addresses again."""
         return await self._show_address()
 
     async def _step(
@@ -222,24 +223,27 @@ class SmsMobileApiConfigFlow(ConfigFlow, domain=DOMAIN):
             self._async_abort_entries_match({name: data[name]})
 
     async def _show_address(self) -> ConfigFlowResult:
-        """Show the webhook's address, or where there is none, that messages are polled for."""
+        """Show the webhook's addresses, or where there is none, that messages are polled for."""
         data = self._new if self._entry is None else {**self._entry.data, **self._new}
-        if url := await async_webhook_url(self.hass, data[CONF_WEBHOOK_ID]):
+        addresses = await async_find_addresses(self.hass, data[CONF_WEBHOOK_ID])
+        if addresses.first:
             schema = vol.Schema({vol.Optional(CONF_SIGNING_SECRET): SECRET_FIELD})
             return self.async_show_form(
-                step_id="webhook",
+                step_id="cloudhook" if addresses.is_cloudhook else "webhook",
                 data_schema=self.add_suggested_values_to_schema(schema, self._options()),
-                description_placeholders={"webhook_url": url, "dashboard_url": DASHBOARD_URL},
+                description_placeholders={"dashboard_url": DASHBOARD_URL, **addresses.as_placeholders()},
             )
         return self.async_show_form(step_id="polling")
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Create or change the entry after the address was shown."""
+        """Create or change the entry after the addresses were shown."""
         # There is no input when the user's browser loads the page again.
         return await self._show_address() if user_input is None else self._finish(user_input)
 
+    async_step_cloudhook = async_step_webhook
+
     async def async_step_polling(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Create or change the entry without a webhook's address."""
+        """Create or change the entry without an address."""
         return await self._show_address() if user_input is None else self._finish(self._options())
 
     def _finish(self, user_input: Mapping[str, Any]) -> ConfigFlowResult:

@@ -11,6 +11,7 @@ from ..database_file import Statement
 from ..storage import Database, StorageError
 
 MAX_BODIES: Final = 2_000
+MAX_BYTES: Final = 16 * 1024 * 1024
 _INSERT: Final = "insert into journal (arrived, body) values (?, ?)"
 
 
@@ -20,6 +21,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows: list[tuple[str, bytes]] = []
+        self._bytes = 0  # of the bodies that came since Home Assistant has started
         database.add_snapshot(self._snapshot)
 
     async def load(self) -> list[tuple[bytes, datetime]]:
@@ -34,24 +36,26 @@ class Journal:
     @property
     def is_full(self) -> bool:
         """Return whether no more can be kept."""
-        return len(self._rows) >= MAX_BODIES
+        return len(self._rows) >= MAX_BODIES or self._bytes >= MAX_BYTES
 
     async def keep(self, body: bytes, arrived: datetime) -> None:
         """Return once the body is on disk. Raises StorageError where it can't be written; it is not kept then."""
         row = (arrived.isoformat(), body)
         self._rows.append(row)
+        self._bytes += len(body)
         self._database.write((_INSERT, [row]), durable=True)
         try:
             await self._database.flush()
         except StorageError:
             if row in self._rows:
                 self._rows.remove(row)
+                self._bytes -= len(body)
             raise
 
     @callback
     def clear(self) -> None:
         """Forget all bodies, in the same transaction as what is written to the ledger now."""
-        self._rows = []
+        self._rows, self._bytes = [], 0
         self._database.write(("delete from journal", [()]))
 
     def _snapshot(self) -> list[Statement]:

@@ -36,6 +36,8 @@ class InboundMessage:
             **self.as_attributes(),
             "contact_id": self.contact.contact_id if self.contact else None,
             "source": self.message.source.value,
+            "data_id": self.message.data_id,
+            "duration": self.message.duration,
         }
 
 

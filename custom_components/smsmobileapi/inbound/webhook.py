@@ -1,84 +1,57 @@
-"""The webhook of an account: its address, its registration in Home Assistant, and the requests of the service."""
+"""The webhook of an account: its registration in Home Assistant, and the requests of the service."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections import Counter
 from http import HTTPStatus
 import logging
 from pathlib import Path
 import traceback
 from typing import Any, Final
 
-from aiohttp.hdrs import METH_POST
 from aiohttp.web import Request, Response
-from hass_nabucasa import CloudError
-from homeassistant.components import cloud, webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util import dt as dt_util
+from homeassistant.util.aiohttp import MockRequest
 
 from ..api import (
-    SIGNATURE_HEADER,
     Call,
     InvalidPayload,
     InvalidSignature,
     ReceivedMessage,
     WebhookEvent,
+    is_signed,
     parse_body,
     verify_signature,
 )
-from ..const import DOMAIN
+from ..cloud import async_delete_cloudhook, async_on_connected
 from ..options import Options
 from ..repairs import Issue, Issues
 from ..storage import Database, StorageError
+from .addresses import Addresses, async_find_addresses, own_path
 from .inbox import Inbox, InboxClosed, InboxState
 from .journal import Journal
+from .request_body import BodyIncomplete, BodyTooLarge, read_body
+from .token_bucket import TokenBucket
+from .view import async_remove_handler, async_set_handler, refuse_request
 from .webhook_health import WebhookHealth
 
 _LOGGER = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 64 * 1024
-
-type Handler = Callable[[HomeAssistant, str, Request], Awaitable[Response]]
-
-
-class BodyTooLarge(Exception):
-    """The body is longer than any message of the service."""
-
-
-async def async_webhook_url(hass: HomeAssistant, webhook_id: str) -> str | None:
-    """Return the address at which the service reaches the webhook, None where there is none.
-
-    Home Assistant Cloud comes first, then the external URL of the settings.
-    """
-    if cloud.async_active_subscription(hass):
-        try:
-            return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
-        except (cloud.CloudNotAvailable, CloudError, TimeoutError, ValueError) as err:
-            _LOGGER.debug("Home Assistant Cloud gives no address now: %s", type(err).__name__)
-    try:
-        return webhook.async_generate_url(hass, webhook_id, allow_internal=False)
-    except NoURLAvailableError:
-        return None
+# New messages and events without a signature that are accepted at once, and per second from then on: what waited for a
+# phone that was offline for days, but not what somebody forges without end.
+UNSIGNED_AT_ONCE: Final = 2_000
+UNSIGNED_PER_SECOND: Final = 1.0
 
 
 async def async_delete_webhook(hass: HomeAssistant, webhook_id: str) -> None:
     """Delete the webhook of an account that is removed."""
-    webhook.async_unregister(hass, webhook_id)
+    async_remove_handler(hass, webhook_id)
     await async_delete_cloudhook(hass, webhook_id)
 
 
-async def async_delete_cloudhook(hass: HomeAssistant, webhook_id: str) -> None:
-    """Delete the webhook's address at Home Assistant Cloud, if there is one."""
-    # A ValueError says that there is none.
-    with suppress(cloud.CloudNotAvailable, CloudError, TimeoutError, ValueError):
-        await cloud.async_delete_cloudhook(hass, webhook_id)
-
-
-async def _refuse(_hass: HomeAssistant, _webhook_id: str, _request: Request) -> Response:
-    """Answer 503 while the account is not set up: Home Assistant would answer 200, and the message would be lost."""
-    return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+class TooManyUnsigned(Exception):
+    """More came without a signature than is accepted."""
 
 
 class Webhook:
@@ -101,13 +74,16 @@ class Webhook:
         self._issues = issues
         self._id: str = entry.data[CONF_WEBHOOK_ID]
         self._journal = Journal(database)
+        self._unsigned = TokenBucket(UNSIGNED_AT_ONCE, UNSIGNED_PER_SECOND, hass.loop.time)
         self.health = WebhookHealth(hass, database, issues)
-        self.url: str | None = None
+        self.addresses = Addresses()
+        # For diagnostics: how many requests were refused, by the reason.
+        self.refused: Counter[str] = Counter()
 
     @property
     def is_working(self) -> bool:
-        """Return whether the service has called the webhook at the address that it has now."""
-        return self.health.is_working(self.url)
+        """Return whether the service has called the webhook since it has the address that it has now."""
+        return self.health.is_working(self.addresses.first)
 
     @property
     def brings_calls(self) -> bool:
@@ -117,7 +93,7 @@ class Webhook:
     @callback
     def refuse(self) -> None:
         """Refuse all requests until `start`, and again once the account is not set up any more."""
-        self._register(_refuse)
+        async_set_handler(self._hass, self._entry.title, self._id, refuse_request)
         self._entry.async_on_unload(self._stop)
 
     async def start(self, *, is_new: bool) -> None:
@@ -131,33 +107,26 @@ class Webhook:
                 _LOGGER.warning(
                     "A message that was kept can't be handled: %s at %s", type(err).__name__, _place_of(err)
                 )
-        self._register(self._handle)
+        async_set_handler(self._hass, self._entry.title, self._id, self._handle)
 
     @callback
     def _stop(self) -> None:
         """Refuse all requests from now on, also those whose body is still being read."""
-        is_needed = self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id
-        self._register(_refuse if is_needed else None)
+        if self._entry.disabled_by is None and self._entry.data[CONF_WEBHOOK_ID] == self._id:
+            async_set_handler(self._hass, self._entry.title, self._id, refuse_request)
+        else:
+            async_remove_handler(self._hass, self._id)
         self._inbox.close()
         self.health.close()
 
-    @callback
-    def _register(self, handler: Handler | None) -> None:
-        """Replace the handler; None removes the webhook."""
-        webhook.async_unregister(self._hass, self._id)
-        if handler:
-            webhook.async_register(
-                self._hass, DOMAIN, self._entry.title, self._id, handler, allowed_methods=[METH_POST]
-            )
-
-    async def track_url(self) -> None:
-        """Find the address at which the service reaches us, now and whenever it changes."""
+    async def track_addresses(self) -> None:
+        """Find the addresses at which the service reaches us, now and whenever they change."""
         for stop in (
-            cloud.async_listen_connection_change(self._hass, self._cloud_changed),
+            async_on_connected(self._hass, self._addresses_changed),
             self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._core_config_changed),
         ):
             self._entry.async_on_unload(stop)
-        await self._find_url()
+        await self._find_addresses()
 
     @callback
     def inbox_opened(self) -> None:
@@ -172,16 +141,21 @@ class Webhook:
         Home Assistant would answer 200 for an exception, and the service would believe that we have the message: so
         nothing is raised.
         """
+        reason = None
         try:
-            status = await self._receive(request.headers, await _read(request))
+            status = await self._receive(request, await read_body(request))
         except BodyTooLarge:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            status, reason = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large"
+        except BodyIncomplete:
+            status, reason = HTTPStatus.BAD_REQUEST, "incomplete"
+        except TimeoutError:
+            status, reason = HTTPStatus.REQUEST_TIMEOUT, "too slow"
         except InvalidSignature as err:
-            _LOGGER.debug("A request to the webhook is not signed as it should be: %s", err)
-            status = HTTPStatus.UNAUTHORIZED
+            status, reason = HTTPStatus.UNAUTHORIZED, f"signature: {err.fault}"
         except InvalidPayload as err:
-            _LOGGER.debug("A request to the webhook holds no message: %s", err)
-            status = HTTPStatus.BAD_REQUEST
+            status, reason = HTTPStatus.BAD_REQUEST, str(err)
+        except TooManyUnsigned:
+            status, reason = HTTPStatus.TOO_MANY_REQUESTS, "too many without a signature"
         except (InboxClosed, StorageError) as err:
             _LOGGER.debug("A message can't be kept now and is left to the poll: %s", type(err).__name__)
             status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -193,30 +167,61 @@ class Webhook:
                 _place_of(err),
             )
             status = HTTPStatus.SERVICE_UNAVAILABLE
-        return Response(status=status)
+        response = Response(status=status)
+        if reason:
+            self._log_refusal(status, reason)
+            # What is left of the body must not be taken for the next request.
+            response.force_close()
+        return response
 
-    async def _receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
+    def _log_refusal(self, status: HTTPStatus, reason: str) -> None:
+        """Count a request that was refused; one whose message is lost by that is in the log, the first of each kind."""
+        self.refused[reason] += 1
+        is_loss = status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS}
+        level = logging.WARNING if is_loss and self.refused[reason] == 1 else logging.DEBUG
+        _LOGGER.log(level, "A request to the webhook was refused: %s", reason)
+
+    async def _receive(self, request: Request, body: bytes) -> HTTPStatus:
         """Check a request and pass its body to the inbox; return the status of the answer. Raises what `_handle` catches."""
         arrived = dt_util.utcnow()
-        secret, is_signed = self._options.signing_secret, SIGNATURE_HEADER in headers
+        headers, secret = request.headers, self._options.signing_secret
         if secret:
             try:
                 verify_signature(secret, headers, body, now=arrived)
-            except InvalidSignature:
-                if not is_signed:
-                    self._issues.create(Issue.UNSIGNED)
+            except InvalidSignature as err:
+                self.health.refused(err.fault)
                 raise
-            self._issues.clear(Issue.UNSIGNED)
+            self.health.verified()
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
-        if self._inbox.state is InboxState.HOLDING and not self._is_known(arrival):
-            if self._journal.is_full:
-                return HTTPStatus.SERVICE_UNAVAILABLE
-            await self._journal.keep(body, arrived)
+        is_held = self._inbox.state is InboxState.HOLDING
+        if (is_held or not secret) and not self._is_known(arrival):
+            if not secret and not self._unsigned.take():
+                raise TooManyUnsigned
+            if is_held:
+                if self._journal.is_full:
+                    return HTTPStatus.SERVICE_UNAVAILABLE
+                await self._journal.keep(body, arrived)
         status = self._pass_on(arrival)
-        if is_signed and not secret:
+        if not secret and is_signed(headers):
             self._issues.create(Issue.SECRET_MISSING)
-        self.health.called(self.url, arrival.content if isinstance(arrival, WebhookEvent) else arrival)
+        if isinstance(arrival, WebhookEvent):
+            self._check_address(request)
+        self.health.called(
+            self.addresses.first, arrival.content if isinstance(arrival, WebhookEvent) else arrival
+        )
         return status
+
+    @callback
+    def _check_address(self, request: Request | MockRequest) -> None:
+        """Show our own address where events come to that of Home Assistant's webhook, until they come another way.
+
+        Only events are delivered again: for webhook V1, one address is as good as the other.
+        """
+        # Through a cloudhook it is a MockRequest, which has no path.
+        if isinstance(request, MockRequest) or request.path == own_path(self._id):
+            self._issues.clear(Issue.OLD_ADDRESS)
+        elif self.addresses.own:
+            self._issues.create(Issue.OLD_ADDRESS)
 
     def _is_known(self, arrival: ReceivedMessage | WebhookEvent) -> bool:
         if isinstance(arrival, WebhookEvent):
@@ -236,41 +241,34 @@ class Webhook:
         return HTTPStatus.ACCEPTED
 
     @callback
+    def secret_changed(self) -> None:
+        """Forget what was refused with the former signing secret, and the issue about a missing one."""
+        self.health.verified()
+        self._issues.clear(Issue.SECRET_MISSING)
+
+    @callback
     def polled(self, arrival: ReceivedMessage | Call) -> None:
         """Record that a poll was first with a message or a call."""
-        if self.url:
+        if self.addresses.first:
             self.health.polled(arrival)
 
-    # The address.
+    # The addresses.
 
-    async def _find_url(self) -> None:
-        self.url = await async_webhook_url(self._hass, self._id)
-        if self.url:
+    async def _find_addresses(self) -> None:
+        self.addresses = await async_find_addresses(self._hass, self._id)
+        if self.addresses.first:
             self._issues.clear(Issue.NO_ADDRESS)
         else:
             self._issues.create(Issue.NO_ADDRESS)
 
     @callback
-    def _cloud_changed(self, state: cloud.CloudConnectionState) -> None:
-        if state is cloud.CloudConnectionState.CLOUD_CONNECTED:
-            self._entry.async_create_task(self._hass, self._find_url(), "find the webhook's address")
+    def _addresses_changed(self) -> None:
+        self._entry.async_create_task(self._hass, self._find_addresses(), "find the webhook's addresses")
 
     @callback
     def _core_config_changed(self, event: Event[Any]) -> None:
         if "external_url" in event.data:
-            self._entry.async_create_task(self._hass, self._find_url(), "find the webhook's address")
-
-
-async def _read(request: Request) -> bytes:
-    """Read the body; through a cloudhook the request is a MockRequest with only a part of the interface."""
-    # Read once: each access to `content` of a MockRequest makes a new stream.
-    stream = request.content
-    body = b""
-    while chunk := await stream.read(MAX_BODY_BYTES + 1 - len(body)):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge
-    return body
+            self._addresses_changed()
 
 
 def _place_of(err: Exception) -> str:

@@ -9,7 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from ..api import Call, ReceivedMessage, StatusReport
+from ..api import Call, ReceivedMessage, SignatureFault, StatusReport
 from ..database_file import Statement
 from ..repairs import Issue, Issues
 from ..storage import Database, read_state, state_statement
@@ -20,6 +20,13 @@ DAY: Final = timedelta(days=1)
 MISSES_PER_DAY: Final = 3
 # So many requests without a miss between them end the issue.
 CALLS_TO_TRUST: Final = 3
+# So many refused requests without a good one between them are reported.
+REFUSED_TO_REPORT: Final = 3
+FAULTS: Final = {
+    SignatureFault.SECRET: Issue.WRONG_SECRET,
+    SignatureFault.CLOCK: Issue.WRONG_CLOCK,
+    SignatureFault.CHANGED: Issue.CHANGED_BODY,
+}
 
 _STATE_NAME: Final = "webhook"
 
@@ -42,6 +49,7 @@ class WebhookHealth:
         self._awaited: dict[str, CALLBACK_TYPE] = {}
         self._misses: list[datetime] = []
         self._calls_since_miss = 0
+        self._refused_since_good = 0
         database.add_snapshot(self._snapshot)
 
     async def load(self, *, is_new: bool) -> None:
@@ -102,6 +110,26 @@ class WebhookHealth:
         elif arrival.message_id and arrival.received_at >= self._started_at:
             job = HassJob(partial(self._missed, arrival.message_id), cancel_on_shutdown=True)
             self._awaited[arrival.message_id] = async_call_later(self._hass, DELIVERY_SLACK, job)
+
+    @callback
+    def refused(self, fault: SignatureFault) -> None:
+        """Record that a request was refused for its signature: an unsigned one is reported at once, others after a few."""
+        if fault is SignatureFault.UNSIGNED:
+            self._issues.create(Issue.UNSIGNED)
+            return
+        self._refused_since_good += 1
+        if self._refused_since_good >= REFUSED_TO_REPORT:
+            for other, issue in FAULTS.items():
+                if other is not fault:
+                    self._issues.clear(issue)
+            self._issues.create(FAULTS[fault])
+
+    @callback
+    def verified(self) -> None:
+        """Record that the signature of a request was right, or that the secret is another one now."""
+        self._refused_since_good = 0
+        for issue in (Issue.UNSIGNED, *FAULTS.values()):
+            self._issues.clear(issue)
 
     @callback
     def _missed(self, message_id: str, _now: datetime) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
-from homeassistant.components import cloud
 from homeassistant.core import HomeAssistant, valid_entity_id
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from yarl import URL
 
+from ..cloud import is_connected
 from ..errors import invalid
 
 _LOGGER = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _base_url(hass: HomeAssistant) -> str:
         base_url = get_url(
             hass,
             allow_internal=False,
-            allow_cloud=cloud.async_is_connected(hass),
+            allow_cloud=is_connected(hass),
             prefer_cloud=True,
             require_ssl=True,
         )

@@ -102,6 +102,8 @@ class Reports:
         if message := self._messages.find(report.message_id):
             self.set_status(message, report.status, report.error)
             return
+        if report.may_be_typed:
+            return
         self._early[report.message_id] = report
         if len(self._early) > EARLY_REPORTS_AT_MOST:
             del self._early[next(iter(self._early))]

@@ -132,7 +132,7 @@ class Tour:
 
     def set_webhook(self, entry: Entry, url: str) -> None:
         """Give the webhook's address to the service, which reaches Home Assistant on this machine."""
-        check(url.startswith(f"{self.external_url}/api/webhook/"), f"{url} is not an external address")
+        check(url.startswith(f"{self.external_url}/api/smsmobileapi/"), f"{url} is not an external address")
         entry.webhook_url = url
         self.private.add(url.rpartition("/")[2])
         entry.account.webhook_url = self.hass.url + url.removeprefix(self.external_url)
