@@ -75,6 +75,22 @@ async def test_what_waits_is_sent_in_order_as_the_service_returns_and_its_report
     assert hooked.requests("/deletesms/")[0]["guid"] == hooked.sent[0].guid
 
 
+async def test_one_that_failed_after_it_waited_is_sent_again_under_either_id(
+    hooked: Case, freezer: Clock, events: Events
+) -> None:
+    outage(hooked)
+    (row,) = await queue(hooked, "1")
+    end_outage(hooked)
+    await hooked.pass_time(freezer, minutes=1)
+    for again in (row["message_id"], hooked.sent[0].guid):
+        await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+        answer = await hooked.resend(again)
+        assert (answer["message_id"], answer["status"]) == (row["message_id"], "accepted")
+    await hooked.report(hooked.sent[0], "sent")
+    assert statuses(events) == [FAILED, FAILED, SENT]
+    assert {event.data["message_id"] for event in events} == {row["message_id"]}
+
+
 async def test_urgent_messages_go_first(case: Case, freezer: Clock) -> None:
     outage(case)
     await queue(case, "1", "2")

@@ -274,8 +274,9 @@ class Outbox:
         if current and new_id == known.service_id and current.status is not known.status:
             # Its report was faster than the answer.
             return current
+        own_id = known.message_id if new_id == known.service_id else new_id
         message = OutboundMessage(
-            message_id=new_id,
+            message_id=own_id,
             service_id=new_id,
             channel=known.channel,
             recipient=known.recipient,
@@ -283,7 +284,8 @@ class Outbox:
             parts=known.parts,
             context=known.context,
         )
-        self._messages.remove(new_id)
+        # It is the newest now.
+        self._messages.remove(own_id)
         self._reports.follow(message)
         return message
 
