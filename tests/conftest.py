@@ -106,6 +106,8 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.delivery.FIRST_WAIT", 0.01)
     monkeypatch.setattr("custom_components.smsmobileapi.outbound.log_search.LOOK_UPS", (0.01,) * 5)
     monkeypatch.setattr("custom_components.smsmobileapi.entry_updates.RELOAD_AFTER", 0)
+    for name in ("inbox.PAUSE_SECONDS", "journal.TURN_SECONDS", "ledger.TURN_SECONDS"):
+        monkeypatch.setattr(f"custom_components.smsmobileapi.inbound.{name}", 0)
 
 
 @pytest.fixture

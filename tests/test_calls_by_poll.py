@@ -71,6 +71,7 @@ async def test_a_polled_call_is_fired_once(
         "duration": None if direction == "missed" else 65,
         "started_at": datetime.fromtimestamp(at, UTC).isoformat(),
         "phone": None,
+        "trust": "polled",
     }
     state = ha.hass.states.get("event.smsmobileapi_call")
     assert state
@@ -148,6 +149,7 @@ async def test_calls_from_before_the_account_was_added_are_never_fired(
 async def test_a_phone_that_was_offline_brings_what_is_not_too_old(
     ha: Installation, freezer: FrozenDateTimeFactory
 ) -> None:
+    ha.act_on_old_texts()
     await pass_minutes(ha, freezer, 30 * DAY)
     for days in (1, 13, 15, 29):
         ha.account.add_call("missed", f"+3630{days:07}", at=ago(days=days))

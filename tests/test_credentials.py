@@ -324,7 +324,7 @@ async def test_a_renewed_key_loses_no_message_that_came_meanwhile(
     if not is_loaded:
         await home.config_entries.async_unload(account.entry_id)
     service_account.receive(number=ANNA, message="meanwhile")
-    service_account.receive(number=ANNA, message="late", timestamp=ago(DAY))
+    service_account.receive(number=ANNA, message="late", timestamp=ago(DAY - 60))
     data = dict(account.data)
     flow = await begin_reauth(home, account)
     now(simulator, service_account)

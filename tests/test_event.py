@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
 from simulator import Account, Simulator
 
-from .conftest import add_account, add_contact, settle
+from .conftest import add_account, add_contact
 from .test_sensor import poll
 
 ANNA = "+36301234567"
@@ -71,6 +71,7 @@ async def test_a_message_is_shown_on_account_and_contact(
             "received_at": dt_util.utc_from_timestamp(int(row.timestamp)).isoformat(),
             "phone": "phone-1",
             "voice": False,
+            "trust": "polled",
         }
         # The recorder does not keep what people write.
         state = home.states.get(entity_id)
@@ -146,18 +147,3 @@ async def test_each_account_shows_its_own(
         "event.smsmobileapi_2_message": ["to the second"],
         "event.anna_message_2": ["to the second"],
     }
-
-
-async def test_they_are_kept_over_a_reload(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    await add_contact(home, account, "Anna", ANNA)
-    service_account.receive(ANNA, "hi")
-    await poll(home)
-    before = [home.states.get(entity_id) for entity_id in (OF_ACCOUNT, OF_ANNA)]
-    await home.config_entries.async_reload(account.entry_id)
-    await settle(home)
-    for state in before:
-        assert state
-        after = home.states.get(state.entity_id)
-        assert after and (after.state, after.attributes) == (state.state, state.attributes)

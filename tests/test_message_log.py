@@ -114,6 +114,7 @@ async def test_however_the_service_writes_them(case: Case, past: Account) -> Non
 @pytest.mark.usefixtures("past")
 async def test_looking_is_no_new_message_and_costs_nothing(case: Case, received: list[Any]) -> None:
     """Nor does it keep the next poll from bringing them."""
+    await case.set_options(max_age_hours=100_000)
     await get(case)
     await case.act("check_whatsapp", recipients=ANNA)
     assert received == []
@@ -217,6 +218,7 @@ async def test_those_that_were_sent_from_here_have_their_channel_and_what_the_we
     client = await hass_client_no_auth()
     case.service.webhook_url = str(client.make_url(f"/api/smsmobileapi/{case.account.data['webhook_id']}"))
     case.service.delivery_delay = LONG
+    await case.set_options(signing_secret=case.service.webhook_secret)
     await case.send(message="one", channel="both")
     await case.send(message="two", channel="whatsapp")
     await case.send(message="three")

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from homeassistant.const import ATTR_RESTORED, STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant, State
+from homeassistant.const import ATTR_RESTORED, EVENT_HOMEASSISTANT_STARTED, STATE_UNAVAILABLE
+from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
@@ -106,20 +106,6 @@ async def test_any_text_is_shown_and_a_long_one_is_complete_in_the_attribute(
         assert state.attributes["sender"] == ANNA
 
 
-async def test_it_is_kept_over_a_reload_and_while_the_service_is_away(
-    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
-) -> None:
-    service_account.receive(ANNA, "x" * 300)
-    await poll(home)
-    before = last_message(home)
-    for state in ("expired", "good"):
-        service_account.state = state
-        await home.config_entries.async_reload(account.entry_id)
-        await settle(home)
-        assert last_message(home).state == before.state
-        assert shown(last_message(home)) == shown(before)
-
-
 async def test_it_is_kept_over_a_restart(
     home: HomeAssistant, simulator: Simulator, service_account: Account
 ) -> None:
@@ -133,12 +119,51 @@ async def test_it_is_kept_over_a_restart(
         "message_id": "g-1",
     }
     mock_restore_cache(home, [State(SENSOR, "y" * 255, attributes)])
+    home.set_state(CoreState.starting)
     await add_account(home, simulator)
     state = last_message(home)
     assert (state.state, shown(state)) == ("y" * 255, attributes)
     service_account.receive(BELA, "new")
+    home.set_state(CoreState.running)
+    home.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
     await poll(home)
     assert (last_message(home).state, last_message(home).attributes["sender"]) == ("new", BELA)
+
+
+async def test_it_is_the_newest_by_its_own_time(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    """Also after a reload; a phone whose clock is ahead does not hide what comes later."""
+    now = dt_util.utcnow().timestamp()
+    for text, age, shown_text in (
+        ("new", 60, "new"),
+        ("late", 3600, "new"),
+        ("from the future", -(10**7), "from the future"),
+        ("newer", None, "newer"),
+    ):
+        at = dt_util.utcnow().timestamp() if age is None else now - age
+        service_account.receive(ANNA, text, timestamp=at)
+        await account.runtime_data.coordinator.async_refresh()
+        await settle(home)
+        assert last_message(home).state == shown_text
+        if text == "late":
+            await home.config_entries.async_reload(account.entry_id)
+            service_account.receive(ANNA, "late, too", timestamp=now - 1800)
+            await poll(home)
+            assert last_message(home).state == "unknown"
+
+
+async def test_where_texts_are_kept_out_of_the_history_it_is_a_time(
+    home: HomeAssistant, account: SmsMobileApiConfigEntry, service_account: Account
+) -> None:
+    home.config_entries.async_update_entry(account, options={"private_history": True})
+    service_account.receive(ANNA, "secret")
+    await poll(home)
+    state = last_message(home)
+    assert state.state == state.attributes["received_at"]
+    assert state.state_info
+    assert (state.attributes["message"], state.attributes["sender"]) == ("secret", ANNA)
+    assert state.state_info["unrecorded_attributes"] >= {"message", "sender"}
 
 
 @pytest.mark.parametrize("was", ["unknown", "unavailable"])

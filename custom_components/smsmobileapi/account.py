@@ -13,7 +13,9 @@ from .const import CONF_HISTORY
 from .contacts import Contacts
 from .coordinator import PollCoordinator
 from .inbound.inbox import Inbox
+from .inbound.kept import KeptMessages
 from .inbound.ledger import Ledger
+from .inbound.restore import async_was_restored
 from .inbound.webhook import Webhook, async_delete_webhook
 from .legacy_files import async_import_files
 from .options import Options
@@ -53,13 +55,21 @@ class Account:
         )
         self.phones = phones = Phones(hass, entry, options, issues)
         self.ledger = ledger = Ledger(database)
+        self.kept = kept = KeptMessages(database, issues)
         self.senders = senders = Senders(database)
         self.inbox = inbox = Inbox(
-            hass, entry.entry_id, ledger=ledger, contacts=contacts, senders=senders, options=options
+            hass,
+            entry.entry_id,
+            ledger=ledger,
+            kept=kept,
+            contacts=contacts,
+            senders=senders,
+            options=options,
         )
         self.webhook = webhook = Webhook(
             hass, entry, options=options, database=database, inbox=inbox, issues=issues
         )
+        inbox.on_open = webhook.inbox_opened
         self.rate_limiter = RateLimiter(hass, entry, options=options, database=database, issues=issues)
         self.messages = messages = Messages(database)
         self.reports = Reports(hass, entry, client=client, messages=messages)
@@ -106,6 +116,9 @@ class Account:
         await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         await self.senders.load()
+        if await async_was_restored(hass, self.entry.entry_id, self.database):
+            self.ledger.restored()
+        await self.kept.load()
         await self.rate_limiter.load()
         await self.messages.load()
         self.phones.load()
@@ -137,8 +150,7 @@ class Account:
 
         async def open_inbox() -> None:
             await asyncio.wait([first_poll], timeout=FIRST_POLL_SECONDS)
-            if self.inbox.open():
-                self.webhook.inbox_opened()
+            await self.inbox.open()
 
         async def started(hass: HomeAssistant) -> None:
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens its inbox")

@@ -12,10 +12,12 @@ CONF_NUMBER: Final = "number"
 CONF_SERVER: Final = "server"
 SUBENTRY_CONTACT: Final = "contact"
 
+CONF_MAX_AGE_HOURS: Final = "max_age_hours"
 CONF_MESSAGES_PER_DAY: Final = "messages_per_day"
 CONF_MESSAGES_PER_MINUTE: Final = "messages_per_minute"
 CONF_OFFLINE_HOURS: Final = "offline_hours"
 CONF_PHONE: Final = "phone"
+CONF_PRIVATE_HISTORY: Final = "private_history"
 CONF_REGION: Final = "region"
 CONF_RETRY_MINUTES: Final = "retry_minutes"
 CONF_SIGNING_SECRET: Final = "signing_secret"
@@ -46,6 +48,11 @@ def signal_call(entry_id: str) -> str:
 def signal_status(entry_id: str) -> str:
     """Return the dispatcher signal of an account that carries each new StatusReport."""
     return f"{DOMAIN}_status_{entry_id}"
+
+
+def signal_unsigned_status(entry_id: str) -> str:
+    """Return the dispatcher signal of an account that carries each StatusReport that may not come from the service."""
+    return f"{DOMAIN}_unsigned_status_{entry_id}"
 
 
 def signal_sent(entry_id: str) -> str:

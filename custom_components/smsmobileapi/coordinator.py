@@ -21,8 +21,9 @@ from .api import (
     SubscriptionExpired,
 )
 from .errors import for_poll
+from .inbound.identity import is_timed
 from .inbound.inbox import Inbox, InboxState
-from .inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP, Ledger, is_timed
+from .inbound.ledger import LONG_OVERLAP, SHORT_OVERLAP, Ledger
 from .inbound.webhook import Webhook
 from .phones import Phones
 from .repairs import Issues
@@ -99,9 +100,8 @@ class PollCoordinator(DataUpdateCoordinator[None]):
         if self._ledger.is_lost:
             self._inbox.begin_after(messages)
             return
-        for message in messages:
-            if self._inbox.receive(message):
-                self._webhook.polled(message)
+        for message in await self._inbox.receive_all(messages):
+            self._webhook.polled(message)
         if is_long:
             self._late_messages_at, self._seen_rows = now, listed
         else:
@@ -152,9 +152,8 @@ class PollCoordinator(DataUpdateCoordinator[None]):
                 _LOGGER.debug("The %s calls can't be listed: %s", direction, type(err).__name__)
         if self._inbox.state is InboxState.CLOSED:
             return
-        for call in sorted(calls, key=lambda call: call.started_at):
-            if self._inbox.receive(call):
-                self._webhook.polled(call)
+        for call in await self._inbox.receive_all(sorted(calls, key=lambda call: call.started_at)):
+            self._webhook.polled(call)
 
     async def _new_calls(self, direction: Direction, zone: tzinfo) -> list[Call]:
         """Return the calls down to the first that is known, page by page."""

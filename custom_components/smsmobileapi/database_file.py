@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from homeassistant.util import dt as dt_util
 
-VERSION: Final = 2
+VERSION: Final = 3
 # Tables with an integer key are appended to: a row costs one page, however many there are.
 SCHEMA: Final = """
-create table handled (id integer primary key, key blob not null, time integer not null);
-create table journal (id integer primary key, arrived text not null, body blob not null);
+create table handled (id integer primary key, key blob not null, time integer not null, phone integer not null default 0);
+create table unsigned (id integer primary key, key blob not null, time integer not null, phone integer not null default 0);
+create table journal
+  (id integer primary key, arrived text not null, body blob not null, trust text not null default 'unsigned');
+create table kept (id integer primary key, time integer not null, data text not null);
 create table sends (
   id integer primary key, time real not null, parts integer not null default 1, source text, kind text not null default 'normal'
 );
@@ -26,10 +29,18 @@ alter table sends add column parts integer not null default 1;
 alter table sends add column source text;
 alter table sends add column kind text not null default 'normal';
 """,
+    2: """
+alter table handled add column phone integer not null default 0;
+create table unsigned (id integer primary key, key blob not null, time integer not null, phone integer not null default 0);
+alter table journal add column trust text not null default 'unsigned';
+create table kept (id integer primary key, time integer not null, data text not null);
+""",
 }
 # The statement that empties each table.
 CLEAR: Final = {
     "handled": "delete from handled",
+    "unsigned": "delete from unsigned",
+    "kept": "delete from kept",
     "journal": "delete from journal",
     "sends": "delete from sends",
     "messages": "delete from messages",

@@ -30,7 +30,10 @@ async def async_get_config_entry_diagnostics(
             "counts": dict(inbox.counts),
             "state": inbox.state.name.lower(),
             "last_received": inbox.last_received,
+            "kept": len(account.kept),
             "ledger_size": account.ledger.size,
+            "unsigned_size": account.ledger.unsigned_size,
+            "waiting": inbox.waiting,
         },
         "outbox": {
             "counts": dict(account.delivery.counts),

@@ -16,6 +16,7 @@ from .api import Phone
 from .const import DOMAIN, MANUFACTURER, signal_contacts
 from .contacts import Contact
 from .coordinator import PollCoordinator
+from .inbound.models import InboundCall, InboundMessage
 from .outbound.models import OutboundMessage
 from .phones import device_name, phone_identifier
 
@@ -123,8 +124,10 @@ class PushEntity(Entity):
 
     @callback
     def _write_state_of(self, message: object) -> None:
-        """Write the state that a message gives, with the context of the action where it is one that we sent."""
-        context = message.context if isinstance(message, OutboundMessage) else None
+        """Write the state that a message or a call gives, with its context: that of the action where we sent it."""
+        context = (
+            message.context if isinstance(message, OutboundMessage | InboundMessage | InboundCall) else None
+        )
         # A new one where there is none, as an entity keeps its last for a while.
         self.async_set_context(context or Context())
         self.async_write_ha_state()

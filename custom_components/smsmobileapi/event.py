@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, State, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -84,7 +84,13 @@ class SignalEvent(PushEntity, EventEntity):
 
     entity_description: SignalEventDescription
     _entry: SmsMobileApiConfigEntry
-    _unrecorded_attributes = frozenset({"message"})
+    # What people write, and their numbers.
+    _unrecorded_attributes = frozenset({"message", "number", "recipient", "sender"})
+
+    @override
+    async def async_get_last_state(self) -> State | None:
+        """Return the state to be shown again: none while automations run, as they would take it for a new event."""
+        return None if self.hass.state is CoreState.running else await super().async_get_last_state()
 
     @override
     async def async_added_to_hass(self) -> None:

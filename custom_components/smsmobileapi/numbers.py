@@ -1,6 +1,7 @@
 """Phone numbers: parse those that users write, to E.164, and mask those that are shown."""
 
 from collections.abc import Callable
+from functools import lru_cache
 import re
 from typing import Final
 import unicodedata
@@ -22,6 +23,11 @@ phonenumbers.PhoneMetadata.load_all()
 
 _ALLOWED: Final = re.compile(r"[\d ()+./\u2010-\u2015-]*")
 _SHORT_CODE: Final = re.compile(r"\d{3,6}")
+# Senders that are no complete numbers: they are left as they are.
+_SHORT_SENDER: Final = re.compile(r"\d{3,8}")
+# A sender's number as WhatsApp writes it, perhaps with the device (`:12`).
+_WHATSAPP_SENDER: Final = re.compile(r"(\d{7,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)", re.IGNORECASE)
+_INTERNATIONAL_DIGITS: Final = re.compile(r"\d{9,15}")
 _INTEGER_LIMIT: Final = 10**20  # Python refuses to convert much larger ones to text
 _LONGEST_NATIONAL: Final = 15  # digits
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -129,11 +135,19 @@ def _short_code(digits: str, channel: Channel) -> str:
     return digits
 
 
-def normalise_sender(value: str, region: str | None) -> str:
-    """Return a sender's number as E.164; what is not a number (a name, a short code) is only stripped."""
+@lru_cache(maxsize=256)
+def normalise_sender(value: str, region: str | None, channel: Channel = Channel.SMS) -> str:
+    """Return a sender's number as E.164; what is not a number (a name, a short code) is only stripped.
+
+    The numbers of WhatsApp are international without a plus, perhaps followed by `@c.us` or `@s.whatsapp.net`.
+    """
+    if match := _WHATSAPP_SENDER.fullmatch(value.strip()):
+        value = f"+{match[1]}"
     text = _clean(value)
-    if not _ALLOWED.fullmatch(text) or _SHORT_CODE.fullmatch(text):
+    if not _ALLOWED.fullmatch(text) or _SHORT_SENDER.fullmatch(text):
         return value.strip()
+    if channel is Channel.WHATSAPP and _INTERNATIONAL_DIGITS.fullmatch(text):
+        text = f"+{text}"
     number = _choose([_parse(candidate, region) for candidate in _candidates(text, region)])
     return _e164(number) if number else value.strip()
 

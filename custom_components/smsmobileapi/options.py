@@ -7,10 +7,12 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_MAX_AGE_HOURS,
     CONF_MESSAGES_PER_DAY,
     CONF_MESSAGES_PER_MINUTE,
     CONF_OFFLINE_HOURS,
     CONF_PHONE,
+    CONF_PRIVATE_HISTORY,
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
@@ -22,6 +24,7 @@ DEFAULTS: Final = {
     CONF_MESSAGES_PER_DAY: 200,
     CONF_URGENT_RESERVE: 20,
     CONF_OFFLINE_HOURS: 6,
+    CONF_MAX_AGE_HOURS: 24,
 }
 
 
@@ -74,6 +77,16 @@ class Options:
         """Return how long a phone may be offline before a repair issue is created; None: none is ever created."""
         hours = self._number(CONF_OFFLINE_HOURS)
         return timedelta(hours=hours) if hours else None
+
+    @property
+    def max_age(self) -> timedelta:
+        """Return how old a text or a call may be that is fired, when a poll first lists it."""
+        return timedelta(hours=self._number(CONF_MAX_AGE_HOURS))
+
+    @property
+    def is_history_private(self) -> bool:
+        """Return whether texts and numbers are kept out of bus events and states, which the recorder saves."""
+        return bool(self._entry.options.get(CONF_PRIVATE_HISTORY))
 
     def _number(self, name: str) -> int:
         chosen: Any = self._entry.options.get(name, DEFAULTS[name])

@@ -19,6 +19,7 @@ class Issue(StrEnum):
 
     CHANGED_BODY = "changed_body"
     FLOOD = "flood"
+    KEPT_MESSAGES = "kept_messages"
     NO_ADDRESS = "no_address"
     OLD_ADDRESS = "old_address"
     PHONE_OFFLINE = "phone_offline"
@@ -36,7 +37,7 @@ class Issue(StrEnum):
 # What the dialog of an issue shows or asks for.
 _WITH_ADDRESS: Final = (Issue.OLD_ADDRESS, Issue.WEBHOOK_MISSES)
 _WITH_SECRET: Final = (Issue.CHANGED_BODY, Issue.SECRET_MISSING, Issue.WRONG_SECRET)
-_FIXABLE: Final = {*_WITH_ADDRESS, *_WITH_SECRET, Issue.STORAGE_KEPT_ASIDE}
+_FIXABLE: Final = {*_WITH_ADDRESS, *_WITH_SECRET, Issue.KEPT_MESSAGES, Issue.STORAGE_KEPT_ASIDE}
 _ERRORS: Final = {Issue.STORAGE_NOT_WRITTEN}
 # Nothing creates it a second time, so it stays until the user has read it.
 _PERSISTENT: Final = {Issue.STORAGE_KEPT_ASIDE}
@@ -157,6 +158,34 @@ class _SecretFlow(RepairsFlow):
         )
 
 
+class _KeptMessagesFlow(RepairsFlow):
+    """Asks what to do with messages that came too late to act on."""
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask whether to fire them or to drop them."""
+        entry = _entry_of(self.hass, self.data)
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded", description_placeholders={"account": entry.title})
+        return self.async_show_menu(
+            menu_options=["fire", "drop"],
+            description_placeholders={
+                "account": entry.title,
+                "count": str(len(entry.runtime_data.kept)),
+            },
+        )
+
+    async def async_step_fire(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Fire them."""
+        await _entry_of(self.hass, self.data).runtime_data.inbox.fire_kept()
+        return self.async_create_entry(data={})
+
+    async def async_step_drop(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Drop them."""
+        kept = _entry_of(self.hass, self.data).runtime_data.kept
+        kept.forget(len(kept.take()))
+        return self.async_create_entry(data={})
+
+
 def _entry_of(hass: HomeAssistant, data: dict[str, Any] | None) -> ConfigEntry:
     return hass.config_entries.async_get_known_entry(cast(dict[str, str], data)["entry_id"])
 
@@ -167,6 +196,8 @@ async def async_create_fix_flow(
     """Return the dialog for an issue."""
     if issue_id.startswith(_WITH_ADDRESS):
         return _AddressFlow()
+    if issue_id.startswith(Issue.KEPT_MESSAGES):
+        return _KeptMessagesFlow()
     if issue_id.startswith(_WITH_SECRET):
         return _SecretFlow()
     return ConfirmRepairFlow()

@@ -1,6 +1,6 @@
 """Sensors: the last message, counts of messages, and the state of the phones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, override
@@ -13,11 +13,12 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import PERCENTAGE, EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import RestoreEntity
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.util import dt as dt_util
 
 from .account import SmsMobileApiConfigEntry
 from .api import Phone, Status
@@ -125,28 +126,43 @@ async def async_setup_entry(
 
 
 class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
-    """The text of the newest message. The complete text, the sender and the time are attributes."""
+    """The text of the newest message. The complete text, the sender and the time are attributes.
 
-    _unrecorded_attributes = frozenset({"message"})
+    Where texts are kept out of the history, which has all states, the state is the message's time.
+    """
+
+    _unrecorded_attributes = frozenset({"message", "sender"})
+    _newest: datetime | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Restore the last state, and subscribe to new messages."""
+        """Show the last message after a restart, and subscribe to new ones.
+
+        While automations run, it is not shown again: they would take its text for new.
+        """
         await super().async_added_to_hass()
         if last_state := await self.async_get_last_state():
-            self._show({name: last_state.attributes.get(name) for name in ATTRIBUTES})
+            self._newest = dt_util.parse_datetime(last_state.attributes.get("received_at") or "")
+            if self.hass.state is not CoreState.running:
+                self._show(last_state.attributes)
         signal = signal_message(self._entry.entry_id)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._message_received))
 
     @callback
     def _message_received(self, inbound: InboundMessage) -> None:
+        # A phone whose clock is ahead must not keep later messages from being shown.
+        time = min(inbound.message.received_at, dt_util.utcnow().replace(microsecond=0))
+        if self._newest and time < self._newest:
+            return
+        self._newest = time
         self._show(inbound.as_attributes())
-        self.async_write_ha_state()
+        self._write_state_of(inbound)
 
-    def _show(self, attributes: dict[str, Any]) -> None:
-        text = attributes["message"]
+    def _show(self, attributes: Mapping[str, Any]) -> None:
+        is_private = self._entry.runtime_data.options.is_history_private
+        text = attributes.get("received_at" if is_private else "message")
         self._attr_native_value = None if text is None else text[:MAX_STATE_LENGTH]
-        self._attr_extra_state_attributes = {name: attributes[name] for name in ATTRIBUTES}
+        self._attr_extra_state_attributes = {name: attributes.get(name) for name in ATTRIBUTES}
 
 
 class MessageCounter(AccountEntity, RestoreSensor):

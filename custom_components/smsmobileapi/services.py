@@ -127,6 +127,7 @@ GET_MESSAGES_SCHEMA: Final = vol.Schema(
     }
 )
 DELETE_MESSAGE_SCHEMA: Final = vol.Schema({**_MESSAGE_ID, **_ACCOUNT})
+FIRE_KEPT_MESSAGES_SCHEMA: Final = vol.Schema(_ACCOUNT)
 CHECK_WHATSAPP_SCHEMA: Final = vol.Schema({**_RECIPIENTS, **_ACCOUNT})
 
 
@@ -137,6 +138,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for name, handler, schema, response in (
         ("check_whatsapp", _check_whatsapp, CHECK_WHATSAPP_SCHEMA, SupportsResponse.ONLY),
         ("delete_message", _delete_message, DELETE_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
+        ("fire_kept_messages", _fire_kept_messages, FIRE_KEPT_MESSAGES_SCHEMA, SupportsResponse.OPTIONAL),
         ("get_messages", _get_messages, GET_MESSAGES_SCHEMA, SupportsResponse.ONLY),
         ("resend_message", _resend_message, RESEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
         ("send_message", _send_message, SEND_MESSAGE_SCHEMA, SupportsResponse.OPTIONAL),
@@ -228,6 +230,13 @@ async def _delete_message(call: ServiceCall) -> ServiceResponse:
     if not is_deleted:
         raise invalid("message_not_found")
     return {"message_id": message_id}
+
+
+async def _fire_kept_messages(call: ServiceCall) -> ServiceResponse:
+    """Fire the messages that were too old to act on; answer with how many there were."""
+    account = _account(call)
+    await async_check_control(call, account)
+    return {"fired": await account.inbox.fire_kept()}
 
 
 async def _check_whatsapp(call: ServiceCall) -> ServiceResponse:

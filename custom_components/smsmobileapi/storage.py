@@ -84,7 +84,8 @@ class Database:
         self._thread_lock = Lock()
         self._flush_lock = asyncio.Lock()
         self._snapshots: list[Callable[[], list[Statement]]] = []
-        self._pending: list[Statement] = []
+        # Each with the time of the event loop's clock before which it is not to be written.
+        self._pending: list[tuple[float, Statement]] = []
         self._is_pending_durable = False
         self._must_rewrite = False
         # The file holds what could not be read at start, so it must not be overwritten.
@@ -140,27 +141,32 @@ class Database:
         return not self._must_rewrite
 
     @callback
-    def write(self, statement: Statement, *, durable: bool = False) -> None:
-        """Write within a second, in one transaction with all else that is due; `durable` rows survive a power cut."""
+    def write(self, statement: Statement, *, durable: bool = False, delay: float = 0.0) -> None:
+        """Write within a second, in one transaction with all else that is due; `durable` rows survive a power cut.
+
+        It is not written before `delay` seconds have passed, unless the file is closed before.
+        """
         if self._is_closed:
             return
-        self._pending.append(statement)
+        self._pending.append((self._hass.loop.time() + delay, statement))
         self._is_pending_durable |= durable
         self._schedule(WRITTEN_WITHIN)
 
     async def flush(self) -> None:
         """Write now what is due. Raises StorageError where that fails; it is tried again by itself."""
-        # A task of its own, as the caller may be cancelled.
-        task = self._hass.async_create_task(self._flush(), f"{DOMAIN} writes to its database")
-        if not await asyncio.shield(task):
+        if not await self._flush_all_the_same(is_last=False):
             raise StorageError
+
+    async def _flush_all_the_same(self, *, is_last: bool) -> bool:
+        """Write also where the caller is cancelled meanwhile."""
+        flush = self._flush(is_last=is_last)
+        return await asyncio.shield(self._hass.async_create_task(flush, f"{DOMAIN} writes to its database"))
 
     async def close(self) -> None:
         """Write what is due and close the file; nothing is written after that."""
         if self._is_closed:
             return
-        with suppress(StorageError):
-            await self.flush()
+        await self._flush_all_the_same(is_last=True)
         self._is_closed = True
         self._cancel_timer()
         if self._stop_listening:
@@ -181,14 +187,18 @@ class Database:
 
     # Writing.
 
-    async def _flush(self) -> bool:
-        """Write what is due; return whether all of it is on disk."""
+    async def _flush(self, *, is_last: bool = False) -> bool:
+        """Write what is due, with `is_last` all; return whether it is on disk."""
         async with self._flush_lock:
             if self._must_rewrite and not self._is_loaded:
                 return False
             self._cancel_timer()
-            statements, self._pending = self._pending, []
+            now = self._hass.loop.time()
+            statements = [statement for time, statement in self._pending if time <= now or is_last]
+            self._pending = [] if is_last else [each for each in self._pending if each[0] > now]
             durable, self._is_pending_durable = self._is_pending_durable, False
+            if self._pending:
+                self._schedule(WRITTEN_WITHIN)
             if self._must_rewrite:
                 clear: list[Statement] = [(sql, [()]) for sql in CLEAR.values()]
                 statements = [*clear, *(part for snapshot in self._snapshots for part in snapshot())]
@@ -313,7 +323,8 @@ async def async_remove_files(hass: HomeAssistant, entry_id: str) -> None:
 
     def remove() -> None:
         folder = Path(hass.config.path(STORAGE_DIR))
-        for path in folder.glob(f"{DOMAIN}.{entry_id}.*"):
+        name = f"{DOMAIN}.{entry_id}.*"
+        for path in (*folder.glob(name), *folder.glob(f"__pycache__/{name}")):
             with suppress(OSError):
                 path.unlink()
 

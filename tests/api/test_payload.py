@@ -106,7 +106,8 @@ class TestV2:
         sms = {"guid": "g", "message": "hi", "alias": "Zoé", "device_id": "phone-1", **at}
         values = astuple(content_of("sms.received", sms))
         assert values[:5] == ("g", api.Channel.SMS, NUMBER, "Zoé", "hi")
-        assert values[5:] == (NOON, NOON_SECOND, "phone-1", api.Source.WEBHOOK, False, False, None, None)
+        assert values[5:10] == (NOON, NOON_SECOND, "phone-1", api.Source.WEBHOOK, False)
+        assert values[10:] == (False, None, None, ARRIVED)
         whatsapp = {"guid": "", "data_id": "d", "contact_name": "Zoé", "message": None, **at}
         read = content_of("whatsapp.received", {**whatsapp, "is_voice_message": 1})
         assert (read.message_id, read.channel, read.sender_name) == ("d", api.Channel.WHATSAPP, "Zoé")

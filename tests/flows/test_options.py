@@ -20,7 +20,14 @@ from ..conftest import add_account, settle
 from .dialogs import ENGLISH
 
 SECRET = "whsec-0123456789"
-DEFAULTS = {"messages_per_minute": 20, "messages_per_day": 200, "urgent_reserve": 20, "offline_hours": 6}
+DEFAULTS = {
+    "messages_per_minute": 20,
+    "messages_per_day": 200,
+    "urgent_reserve": 20,
+    "offline_hours": 6,
+    "max_age_hours": 24,
+    "private_history": False,
+}
 ENTERED = {
     "messages_per_minute": 5,
     "messages_per_day": 50,
@@ -29,6 +36,8 @@ ENTERED = {
     "sim": "2",
     "region": "BE",
     "offline_hours": 0,
+    "max_age_hours": 48,
+    "private_history": True,
     "signing_secret": SECRET,
 }
 
@@ -90,6 +99,7 @@ async def test_what_is_entered_is_kept_used_and_shown(
         "BE",
     )
     assert options.offline_after is None
+    assert (options.max_age, options.is_history_private) == (timedelta(hours=48), True)
 
     # Sent as it is, it changes nothing.
     kept, data, before = dict(account.options), dict(account.data), account.runtime_data
@@ -121,6 +131,7 @@ async def test_numbers_have_their_range(home: HomeAssistant, account: SmsMobileA
         "messages_per_day": (1, 100_000),
         "urgent_reserve": (0, 100_000),
         "offline_hours": (0, 720),
+        "max_age_hours": (1, 720),
     }
     for name, (lowest, highest) in ranges.items():
         for value in (lowest - 1, lowest - 0.5, highest + 1, -1, "many", None):
@@ -129,11 +140,12 @@ async def test_numbers_have_their_range(home: HomeAssistant, account: SmsMobileA
     assert dict(account.options) == {}
     for which in (0, 1):
         await submit(home, account, **{name: limits[which] for name, limits in ranges.items()})
-        assert dict(account.options) == {name: limits[which] for name, limits in ranges.items()}
+        entered = {name: limits[which] for name, limits in ranges.items()}
+        assert dict(account.options) == entered | {"private_history": False}
     # The frontend's number fields send fractions, or a text.
     await submit(home, account, messages_per_minute=30.0, messages_per_day="50")
     assert dict(account.options) == DEFAULTS | {"messages_per_minute": 30, "messages_per_day": 50}
-    assert all(type(account.options[name]) is int for name in DEFAULTS)
+    assert all(type(account.options[name]) is int for name in ranges)
 
 
 async def test_what_cannot_be_chosen_is_refused(

@@ -89,6 +89,11 @@ class Installation:
         async_fire_time_changed(self.hass, dt_util.utcnow() + timedelta(seconds=1.1), fire_all=True)
         await settle(self.hass)
 
+    def act_on_old_texts(self) -> None:
+        """Have texts fired however old they are."""
+        options = {**self.entry.options, "max_age_hours": 100_000}
+        self.hass.config_entries.async_update_entry(self.entry, options=options)
+
     async def reload(self) -> None:
         """Reload the account."""
         assert await self.hass.config_entries.async_reload(self.entry.entry_id)

@@ -23,10 +23,10 @@ type Client = TestClient[Any, Any]
 
 MESSAGE_FIELDS = {
     "config_entry_id", "message_id", "channel", "sender", "sender_name", "contact", "contact_id", "message",
-    "received_at", "phone", "voice", "source", "data_id", "duration",
+    "received_at", "phone", "voice", "source", "data_id", "duration", "trust", "sender_raw", "age",
 }  # fmt: skip
 CALL_FIELDS = {
-    "config_entry_id", "direction", "number", "name", "contact", "duration", "started_at", "phone",
+    "config_entry_id", "direction", "number", "name", "contact", "duration", "started_at", "phone", "trust",
 }  # fmt: skip
 
 

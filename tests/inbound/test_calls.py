@@ -43,6 +43,7 @@ async def test_a_call_is_fired_once(ha: Installation, direction: Any) -> None:
         "duration": 65,
         "started_at": "2026-09-21T14:13:20+00:00",
         "phone": "phone-1",
+        "trust": "unsigned",
     }
     assert [fired.data for fired in ha.calls] == [{"config_entry_id": ha.entry.entry_id, **expected}]
     assert len([change for change in states if change.data["entity_id"] == ENTITY]) == 1

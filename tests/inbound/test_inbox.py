@@ -49,6 +49,7 @@ async def test_a_history_counts_once(
     ha: Installation, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the database could not be written, so that it stayed in the entry, and months have passed since."""
+    ha.act_on_old_texts()
     history = {"id": "1", "until": int(time.time()), "keys": [], "noted_at": int(time.time())}
     data = ha.entry.data | {"history": history}
     await ha.unload()
@@ -120,6 +121,7 @@ async def test_a_clock_that_jumps_loses_and_doubles_nothing(
     ha: Installation, freezer: FrozenDateTimeFactory, jump: timedelta, is_held: bool
 ) -> None:
     """A Raspberry Pi without a battery comes up in the past and gets the time later."""
+    ha.act_on_old_texts()
     right = dt_util.utcnow()
     if is_held:
         await ha.start_up()
@@ -186,7 +188,11 @@ async def test_v1_v2_and_poll_bring_one_message_in_any_order(ha: Installation) -
                 else:
                     await ha.poll()
             sources = [message.data["source"] for message in ha.received]
-            assert sources == ["poll" if order[0] == "poll" else "webhook"], (order, has_same_guid)
+            expected = ["poll" if order[0] == "poll" else "webhook"]
+            if not has_same_guid and order[0] == "v1":
+                # Anybody may have sent V1: what the service has under another id is fired all the same.
+                expected.append("poll")
+            assert sources == expected, (order, has_same_guid)
 
 
 async def test_rows_without_an_id_or_a_time_are_fired_once(ha: Installation) -> None:
@@ -320,7 +326,7 @@ async def test_an_inbox_that_was_closed_is_not_opened(ha: Installation, closed: 
     await closed(ha)
     state = ha.hass.state
     ha.hass.set_state(CoreState.running if closed is unloaded else state)
-    assert not ha.entry.runtime_data.inbox.open()
+    assert not await ha.entry.runtime_data.inbox.open()
     assert ha.received == []
     assert ha.entry.runtime_data.inbox.state is InboxState.CLOSED
     await ha.start_up()
@@ -351,7 +357,7 @@ async def test_a_message_that_could_not_be_handled_is_polled_again(
         def fail(*_: object) -> str:
             raise RuntimeError
 
-        fault.setattr("custom_components.smsmobileapi.inbound.inbox.normalise_sender", fail)
+        fault.setattr("custom_components.smsmobileapi.inbound.arrival.normalise_sender", fail)
         await ha.poll()
     assert not ha.coordinator.last_update_success
     assert ha.received == []

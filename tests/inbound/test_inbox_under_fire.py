@@ -54,7 +54,7 @@ def journal(ha: Installation) -> list[bytes]:
 
 def handled(ha: Installation) -> int:
     """Return how many keys are on disk."""
-    return len(rows_of(ha.hass, ha.entry, "handled", "key"))
+    return sum(len(rows_of(ha.hass, ha.entry, table, "key")) for table in ("handled", "unsigned"))
 
 
 # Killed before automations listen.
@@ -158,6 +158,7 @@ async def test_an_end_before_the_start_after_a_long_absence_loses_nothing(
     ha: Installation, freezer: FrozenDateTimeFactory, is_killed: bool
 ) -> None:
     """Home Assistant was down for longer than a poll looks back behind the newest message."""
+    ha.act_on_old_texts()
     ha.account.receive(ANNA, "before")
     await ha.poll()
     await ha.unload()
@@ -302,8 +303,7 @@ async def test_an_inbox_that_is_opened_while_a_body_is_written_loses_and_doubles
     # Two equal ones at once.
     deliveries = [asyncio.create_task(ha.handle(large("hi"))) for _ in range(2)]
     await disk.begun.wait()
-    assert ha.entry.runtime_data.inbox.open()
-    ha.entry.runtime_data.webhook.inbox_opened()
+    assert await ha.entry.runtime_data.inbox.open()
     ha.hass.set_state(CoreState.running)
     disk.is_full = is_full
     disk.may_end.set()
@@ -417,11 +417,19 @@ async def test_a_file_that_cannot_be_read_stops_nothing_and_fires_nothing_of_the
 @pytest.mark.parametrize(
     ("damage", "fired"),
     [
-        pytest.param("insert into journal values (0, '2026-01-01T00:00:00+00:00', 'no JSON')", 2, id="body"),
-        pytest.param("insert into journal values (0, '2026-01-01T00:00:00+00:00', 7)", 2, id="no bytes"),
-        pytest.param("insert into journal values (0, 'soon', '{}')", 2, id="no time"),
         pytest.param(
-            "insert into journal select 0, '2026-01-01T00:00:00', cast(replace(body, 'good', 'naive') as blob) from journal",
+            "insert into journal (id, arrived, body) values (0, '2026-01-01T00:00:00+00:00', 'no JSON')",
+            2,
+            id="body",
+        ),
+        pytest.param(
+            "insert into journal (id, arrived, body) values (0, '2026-01-01T00:00:00+00:00', 7)",
+            2,
+            id="no bytes",
+        ),
+        pytest.param("insert into journal (id, arrived, body) values (0, 'soon', '{}')", 2, id="no time"),
+        pytest.param(
+            "insert into journal (id, arrived, body) select 0, '2026-01-01T00:00:00', cast(replace(body, 'good', 'naive') as blob) from journal",
             3,
             id="time without a zone",
         ),

@@ -49,6 +49,9 @@ async def test_the_documented_body_is_accepted(ha: Installation) -> None:
             "source": "webhook",
             "data_id": None,
             "duration": None,
+            "trust": "unsigned",
+            "sender_raw": "+123456789",
+            "age": ha.received[0].data["age"],
         }
     ]
 

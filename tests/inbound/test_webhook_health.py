@@ -147,7 +147,7 @@ async def test_three_misses_of_a_day_are_reported_until_it_has_been_called_as_of
     for index in range(3):
         assert not is_reported()
         health.called(URL, None)
-        health.polled(message(f"{index}"))
+        health.polled(message(f"g{index}"))
         await pass_time(hass, freezer, minutes=5)
     assert is_reported()
     for _ in range(2):

@@ -20,7 +20,8 @@ async def case(home: HomeAssistant, account: Entry, simulator: Simulator, servic
 
 @pytest.fixture
 async def hooked(case: Case, hass_client_no_auth: ClientSessionGenerator) -> Case:
-    """The same, with our webhook entered at the service."""
+    """The same, with our webhook entered at the service, and its signing secret here."""
+    await case.set_options(signing_secret=case.service.webhook_secret)
     client = await hass_client_no_auth()
     case.service.webhook_url = str(client.make_url(f"/api/smsmobileapi/{case.account.data['webhook_id']}"))
     return case

@@ -259,7 +259,8 @@ async def test_what_an_earlier_version_sent_counts_as_one_sms_each(
     connection = sqlite3.connect(database_path(case.home, case.account.entry_id))
     connection.executescript(
         "create table old (id integer primary key, time real not null); insert into old select id, time from sends;"
-        "drop table sends; alter table old rename to sends; pragma user_version=1"
+        "drop table sends; alter table old rename to sends; drop table unsigned; drop table kept;"
+        "alter table handled drop column phone; alter table journal drop column trust; pragma user_version=1"
     )
     connection.close()
     with monkeypatch.context() as patched:

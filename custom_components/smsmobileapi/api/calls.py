@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .errors import InvalidPayload
 from .models import Direction, Source
-from .parsing import count_of, first_time, text_of
+from .parsing import count_of, first_time, id_of, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Call:
         """
         time, origin = first_time([data.get("call_at")], UTC)
         return cls(
-            call_id=text_of(data, "guid") or event_id,
+            call_id=id_of(data, "guid") or event_id,
             direction=Direction(kind.removeprefix("call.")),
             number=text_of(data, "number"),
             name=text_of(data, "name"),

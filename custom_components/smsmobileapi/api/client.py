@@ -1,6 +1,6 @@
 """The client of the service: one method per endpoint, and one `_request` for all of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 import logging
 from typing import Any, Final
@@ -10,8 +10,8 @@ import aiohttp
 from .auth import Credentials
 from .calls import Call
 from .errors import InvalidCredentials, InvalidPayload, Refused, TokenRefused, UnexpectedAnswer
-from .models import Channel, Direction, ReceivedMessage, Source
-from .parsing import list_of, word_of, yes_or_no
+from .models import Channel, Direction, ReceivedMessage, Source, received_time
+from .parsing import count_of, list_of, word_of, yes_or_no
 from .phones import Phone, items_of, phones_of
 from .sending import SendRequest, SentLogEntry, message_id_of
 from .transport import make_request
@@ -63,6 +63,7 @@ class SmsMobileApiClient:
     ) -> list[ReceivedMessage]:
         """Return the SMS that were received after `after` (Unix seconds; None for all), oldest first.
 
+        Those of one second are in the order in which the service received them, whichever way it lists them.
         `zone` is the zone of times that have none. Rows for which `skip` returns True (the caller knows them already) are left
         out without being parsed, and so are rows that are no message. An unknown key gets no error but no messages (S).
         """
@@ -82,6 +83,8 @@ class SmsMobileApiClient:
                 invalid += 1
         if invalid:
             _LOGGER.debug("%d of %d received rows are no messages", invalid, len(rows))
+        if _is_newest_first(rows, zone):
+            messages.reverse()
         return sorted(messages, key=lambda message: message.received_at)
 
     async def calls(
@@ -214,6 +217,18 @@ class SmsMobileApiClient:
         return await make_request(
             self._session, "POST", self._url + path, fields, headers={}, timeout=TIMEOUT, secrets={}
         )
+
+
+def _is_newest_first(rows: Sequence[Any], zone: tzinfo) -> bool:
+    """Return whether a list begins with the newest message: by the numbers (`id`) of its ends, or else by their times."""
+    if not rows or not (isinstance(rows[0], Mapping) and isinstance(rows[-1], Mapping)):
+        return False
+    ends: list[Mapping[str, Any]] = [rows[0], rows[-1]]
+    first_id, last_id = (count_of(row.get("id")) for row in ends)
+    if first_id is not None and last_id is not None:
+        return first_id > last_id
+    first, last = (received_time(row, zone)[0] for row in ends)
+    return first is not None and last is not None and first > last
 
 
 def _is_success(answer: Any) -> bool:

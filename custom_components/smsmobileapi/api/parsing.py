@@ -13,6 +13,9 @@ _NUMBER: Final = re.compile(r"\d{1,17}(?:\.\d+)?")
 _MILLISECONDS_FROM: Final = 10**11
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+# Ids that gateways send where they have none.
+_NO_IDS: Final = frozenset({"0", "null", "undefined", "none"})
+_WITH_SECONDS: Final = re.compile(r".*(:\d\d:|T\d\d)\d\d.*", re.DOTALL)
 
 
 def list_of(answer: Any, name: str) -> list[Any] | None:
@@ -43,6 +46,14 @@ def text_of(row: Mapping[str, Any], *names: str) -> str | None:
             and not isinstance(value, bool)
             and (text := clean(str(value)).strip())
         ):
+            return text
+    return None
+
+
+def id_of(row: Mapping[str, Any], *names: str) -> str | None:
+    """Return the first of these fields that holds an id; 0, null, undefined, none and blank are none."""
+    for name in names:
+        if (text := text_of(row, name)) and text.lower() not in _NO_IDS:
             return text
     return None
 
@@ -111,6 +122,20 @@ def first_time(values: Iterable[object], zone: tzinfo) -> tuple[datetime | None,
             return time, str(int(time.timestamp()))
         written = written or text_of({"time": value}, "time")
     return None, written
+
+
+def first_second(values: Iterable[object], zone: tzinfo) -> tuple[datetime | None, str | None]:
+    """Return the first time that can be read (UTC), and its Unix second as text.
+
+    Of a time that was written without seconds, the text is returned in place of the second: it is known to the minute only.
+    """
+    values = list(values)
+    time, second = first_time(values, zone)
+    if time is None:
+        return None, second
+    written = next(text_of({"time": value}, "time") for value in values if parse_time(value, zone) == time)
+    has_second = written is None or _NUMBER.fullmatch(written) or _WITH_SECONDS.fullmatch(written)
+    return time, second if has_second else written
 
 
 def date_and_hour(row: Mapping[str, Any]) -> str | None:

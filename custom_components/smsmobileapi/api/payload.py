@@ -50,9 +50,12 @@ def _event(row: Mapping[str, Any], *, arrived: datetime) -> WebhookEvent:
     if not kind or not event_id or not isinstance(data, Mapping):
         raise InvalidPayload("no event")
     occurred = parse_time(row.get("occurred_at"), UTC) or arrived
+    posted_at = parse_time(row.get("created_at"), UTC) or arrived
     content: ReceivedMessage | Call | StatusReport | None = None
     if kind in _MESSAGES:
-        content = ReceivedMessage.from_event(kind, data, event_id=event_id, occurred=occurred)
+        content = ReceivedMessage.from_event(
+            kind, data, event_id=event_id, occurred=occurred, posted_at=posted_at
+        )
     elif kind in _CALLS and text_of(data, "guid", "number", "name", "call_at"):
         content = Call.from_event(kind, data, event_id=event_id, occurred=occurred)
     elif kind in _REPORTS:

@@ -9,6 +9,7 @@ from homeassistant.const import UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.generated.countries import COUNTRIES
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     CountrySelector,
     CountrySelectorConfig,
     NumberSelector,
@@ -27,10 +28,12 @@ from phonenumbers import SUPPORTED_REGIONS
 import voluptuous as vol
 
 from ..const import (
+    CONF_MAX_AGE_HOURS,
     CONF_MESSAGES_PER_DAY,
     CONF_MESSAGES_PER_MINUTE,
     CONF_OFFLINE_HOURS,
     CONF_PHONE,
+    CONF_PRIVATE_HISTORY,
     CONF_REGION,
     CONF_SIGNING_SECRET,
     CONF_SIM,
@@ -55,6 +58,7 @@ NUMBERS: Final = {
     CONF_MESSAGES_PER_DAY: (1, 100_000, ""),
     CONF_URGENT_RESERVE: (0, 100_000, ""),
     CONF_OFFLINE_HOURS: (0, 720, UnitOfTime.HOURS),
+    CONF_MAX_AGE_HOURS: (1, 720, UnitOfTime.HOURS),
 }
 
 
@@ -66,6 +70,7 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
         if user_input is not None:
             options = signing_secret_in(user_input) | phone_and_sim_in(user_input)
             options |= {name: int(user_input[name]) for name in NUMBERS}
+            options[CONF_PRIVATE_HISTORY] = user_input[CONF_PRIVATE_HISTORY]
             if region := user_input.get(CONF_REGION):
                 options[CONF_REGION] = region
             return self.async_create_entry(data=options)
@@ -78,6 +83,8 @@ class SmsMobileApiOptionsFlow(OptionsFlow):
                 **await async_phone_and_sim_fields(self.hass, self.config_entry, options),
                 vol.Optional(CONF_REGION): REGION_FIELD,
                 **_number_field(CONF_OFFLINE_HOURS),
+                **_number_field(CONF_MAX_AGE_HOURS),
+                vol.Optional(CONF_PRIVATE_HISTORY, default=False): BooleanSelector(),
                 vol.Optional(CONF_SIGNING_SECRET): SECRET_FIELD,
             }
         )

@@ -100,9 +100,10 @@ class Webhook:
         """Pass the bodies in the journal to the inbox, and accept requests from now on."""
         await self.health.load(is_new=is_new)
         zone = dt_util.get_default_time_zone()
-        for body, arrived in await self._journal.load():
+        for kept in await self._journal.load():
             try:
-                self._pass_on(parse_body(body, zone=zone, arrived=arrived))
+                arrival = parse_body(kept.body, zone=zone, arrived=kept.arrived)
+                self._pass_on(arrival, is_verified=kept.is_signed)
             except Exception as err:  # noqa: BLE001 -- one body must not keep the account from being set up
                 _LOGGER.warning(
                     "A message that was kept can't be handled: %s at %s", type(err).__name__, _place_of(err)
@@ -193,16 +194,16 @@ class Webhook:
                 raise
             self.health.verified()
         arrival = parse_body(body, zone=dt_util.get_default_time_zone(), arrived=arrived)
-        is_held = self._inbox.state is InboxState.HOLDING
-        if (is_held or not secret) and not self._is_known(arrival):
-            if not secret and not self._unsigned.take():
+        is_held, is_verified = self._inbox.state is InboxState.HOLDING, secret is not None
+        if (is_held or not is_verified) and not self._is_known(arrival, is_verified=is_verified):
+            if not is_verified and not self._unsigned.take():
                 raise TooManyUnsigned
             if is_held:
                 if self._journal.is_full:
                     return HTTPStatus.SERVICE_UNAVAILABLE
-                await self._journal.keep(body, arrived)
-        status = self._pass_on(arrival)
-        if not secret and is_signed(headers):
+                await self._journal.keep(body, arrived, is_signed=is_verified)
+        status = self._pass_on(arrival, is_verified=is_verified)
+        if not is_verified and is_signed(headers):
             self._issues.create(Issue.SECRET_MISSING)
         if isinstance(arrival, WebhookEvent):
             self._check_address(request)
@@ -223,21 +224,21 @@ class Webhook:
         elif self.addresses.own:
             self._issues.create(Issue.OLD_ADDRESS)
 
-    def _is_known(self, arrival: ReceivedMessage | WebhookEvent) -> bool:
+    def _is_known(self, arrival: ReceivedMessage | WebhookEvent, *, is_verified: bool) -> bool:
         if isinstance(arrival, WebhookEvent):
             return self._inbox.knows_event(arrival.event_id)
-        return self._inbox.knows(arrival)
+        return self._inbox.knows(arrival, is_signed=is_verified)
 
-    def _pass_on(self, arrival: ReceivedMessage | WebhookEvent) -> HTTPStatus:
+    def _pass_on(self, arrival: ReceivedMessage | WebhookEvent, *, is_verified: bool) -> HTTPStatus:
         if isinstance(arrival, ReceivedMessage):
-            self._inbox.receive(arrival)
+            self._inbox.receive(arrival, is_signed=is_verified)
             return HTTPStatus.OK
         if self._inbox.knows_event(arrival.event_id):
             return HTTPStatus.OK
         if arrival.content is None:
-            self._inbox.ignore(arrival.event_id)
+            self._inbox.ignore(arrival.event_id, is_signed=is_verified)
         else:
-            self._inbox.receive(arrival.content, arrival.event_id)
+            self._inbox.receive(arrival.content, arrival.event_id, is_signed=is_verified)
         return HTTPStatus.ACCEPTED
 
     @callback

@@ -14,7 +14,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from ..api import SentLogEntry, SmsMobileApiClient, SmsMobileApiError, Status, StatusReport
-from ..const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status
+from ..const import EVENT_MESSAGE_REPORT, signal_report, signal_sent, signal_status, signal_unsigned_status
 from ..numbers import mask
 from .messages import Messages
 from .models import OutboundMessage
@@ -45,13 +45,19 @@ class Reports:
         self._is_stopped = False
         # Reports of messages whose ids the service has not answered with yet.
         self._early: dict[str, StatusReport] = {}
+        # The messages that are looked up because of an unsigned report.
+        self._checked: set[str] = set()
 
     @callback
     def start(self) -> None:
         """Receive the service's reports, and look up what it does not report."""
-        self._entry.async_on_unload(
-            async_dispatcher_connect(self._hass, signal_status(self._entry.entry_id), self._report_received)
-        )
+        for signal, receive in (
+            (signal_status, self._report_received),
+            (signal_unsigned_status, self._unsigned_report_received),
+        ):
+            self._entry.async_on_unload(
+                async_dispatcher_connect(self._hass, signal(self._entry.entry_id), receive)
+            )
         for message in self._messages:
             self._plan_look_up(message)
         self._set_timer()
@@ -107,6 +113,32 @@ class Reports:
         self._early[report.message_id] = report
         if len(self._early) > EARLY_REPORTS_AT_MOST:
             del self._early[next(iter(self._early))]
+
+    @callback
+    def _unsigned_report_received(self, report: StatusReport) -> None:
+        """Look into the log at once: anybody who knows the webhook's address may have sent this report."""
+        message = self._messages.find(report.message_id)
+        if message and message.status is Status.ACCEPTED and message.message_id not in self._checked:
+            self._checked.add(message.message_id)
+            self._entry.async_create_background_task(
+                self._hass, self._check(message.message_id), f"{self._entry.title} checks a report"
+            )
+
+    async def _check(self, message_id: str) -> None:
+        """Settle a message if the log has its status; else the look-ups go on as planned."""
+        try:
+            message = self._messages.find(message_id)
+            service_id = (message and message.service_id) or ""
+            entry = (await self._log_entries([service_id])).get(service_id)
+        except SmsMobileApiError as err:
+            _LOGGER.debug("The sent log can't be read: %s", type(err).__name__)
+            entry = None
+        finally:
+            self._checked.discard(message_id)
+        message = self._messages.find(message_id)
+        is_open = message and message.status is Status.ACCEPTED and not self._is_stopped
+        if message and is_open and entry and entry.status is not Status.ACCEPTED:
+            self.set_status(message, entry.status, entry.error)
 
     @callback
     def set_status(self, message: OutboundMessage, status: Status, error: str | None) -> None:
