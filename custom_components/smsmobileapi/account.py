@@ -116,11 +116,14 @@ class Account:
         await async_import_files(hass, self.entry.entry_id, self.database)
         is_new = await self.ledger.load(self.entry.data.get(CONF_HISTORY))
         await self.senders.load()
-        if await async_was_restored(hass, self.entry.entry_id, self.database):
+        was_restored = await async_was_restored(hass, self.entry.entry_id, self.database)
+        if was_restored:
             self.ledger.restored()
         await self.kept.load()
         await self.rate_limiter.load()
         await self.messages.load()
+        if was_restored:
+            self.messages.restored()
         self.phones.load()
         await self.webhook.start(is_new=is_new)
         self.database.loaded()

@@ -2,9 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from custom_components.smsmobileapi.inbound.restore import token_path
 
 from .sending import (
     ANNA,
@@ -253,6 +256,33 @@ async def test_what_has_not_left_at_a_reload_is_queued(case: Case, monkeypatch: 
     assert [row["status"] for row in await sending] == ["accepted"] * 4 + ["queued"] * 2
     await case.settle()
     assert len(case.sent) == case.sent_in_a_day == 6
+
+
+async def test_what_waited_when_a_backup_was_made_is_not_sent_again(
+    case: Case, freezer: Clock, events: Events, monkeypatch: Patch
+) -> None:
+    do_not_wait(monkeypatch)
+    outage(case)
+    await queue(case, TEXT, retry_for="24:00:00")
+    await queue(case, "not sent", retry_for="24:00:00")
+    await case.account.runtime_data.database.flush()
+    folder = Path(case.home.config.path(".storage"))
+    files = {path: path.read_bytes() for path in folder.glob("smsmobileapi.*.db*")}
+    end_outage(case)
+    await case.pass_time(freezer, minutes=2)
+    assert texts(case) == [TEXT, "not sent"]
+    del case.sent[1]
+    await case.unload()
+    for path, content in files.items():
+        path.write_bytes(content)
+    token_path(case.home, case.account.entry_id).unlink()
+    freezer.tick(timedelta(hours=1))
+    events.clear()
+    await case.set_up()
+    await case.pass_time(freezer, minutes=2)
+    await case.pass_time(freezer, minutes=2)
+    assert texts(case) == [TEXT]
+    assert sorted(statuses(events)) == [SENT, UNKNOWN]
 
 
 async def test_retry_for_is_a_day_at_most(case: Case) -> None:

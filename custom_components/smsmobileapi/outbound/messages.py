@@ -1,6 +1,7 @@
 """The messages that were sent or wait to be sent, in memory and in the database."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 import json
 import sqlite3
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
+from ..api import Status
 from ..database_file import Statement
 from ..storage import Database
 from .models import OutboundMessage
@@ -38,6 +40,16 @@ class Messages:
         nothing: list[OutboundMessage] = []
         for message in await self._database.load(_read, nothing):
             self._index(message)
+
+    @callback
+    def restored(self) -> None:
+        """Have nothing sent that waits in a database restored from a backup: it may have been sent since, so it is looked for."""
+        for message in self:
+            if message.status is Status.QUEUED:
+                left_at = message.left_at or message.accepted_at
+                self.put(replace(message, left_at=left_at, expires_at=0, sms_instead=None))
+            elif message.sms_instead:
+                self.put(replace(message, sms_instead=None))
 
     def __iter__(self) -> Iterator[OutboundMessage]:
         """Iterate over the messages as they are now; they may change meanwhile."""
