@@ -273,6 +273,8 @@ async def test_without_an_account_the_error_says_so(case: Case) -> None:
         {"recipients": 3.5},
         {"recipients": "{{ states('input_text.none') }}"},
         {"wait_for_report": "{{ states('input_number.none') }}"},
+        {"retry_for": "{{ 10 ** 20 }}"},
+        {"sms_after": {"hours": "{{ 1e20 }}"}},
         {"channel": "whatsapp", "recipients": [ANNA]},
     ],
 )
