@@ -26,12 +26,23 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
         "send_message",
         {"recipients": "Anna", "message": "hi", "camera": "camera.door", "channel": "whatsapp"},
     ),
+    "camera's media": (
+        "send_message",
+        {
+            "recipients": "Anna",
+            "message": "hi",
+            "media": "media-source://camera/camera.door",
+            "channel": "whatsapp",
+        },
+    ),
+    "no contact": ("send_message", {"recipients": "Ana", "message": "hi"}),
     "get": ("get_messages", {}),
     "check": ("check_whatsapp", {"recipients": "Anna"}),
     "resend": ("resend_message", {"message_id": "1"}),
     "delete": ("delete_message", {"message_id": "1"}),
 }
 ALL = set(CALLS)
+CAMERA = {"camera", "camera's media"}
 
 
 @pytest.fixture
@@ -80,11 +91,12 @@ async def test_a_users_policy_says_what_the_user_may_do(
         (read, {"get"}),
         ({"domains": {"notify": True}}, {"contact", "its number"}),
         ({"entity_ids": contact}, {"contact", "its number"}),
-        (read | {"entity_ids": contact}, {"contact", "its number", "camera", "get"}),
+        (read | {"entity_ids": contact}, {"contact", "its number", "get", *CAMERA}),
         # Reading one of the account's entities is not reading its log.
         ({"entity_ids": some}, set()),
-        (of_account, {"number", "get", "check", "resend", "delete"}),
-        (of_account | {"entity_ids": contact}, ALL - {"camera"}),
+        # The error about an unknown name shows those of others.
+        (of_account, {"number", "no contact", "get", "check", "resend", "delete"}),
+        (of_account | {"entity_ids": contact}, ALL - CAMERA),
     ]
     for policy, names in policies:
         user = MockUser().add_to_hass(home)

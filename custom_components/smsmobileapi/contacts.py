@@ -123,9 +123,10 @@ class Contacts:
         ]
 
     def similar(self, name: str) -> str | None:
-        """Return the name of a contact that is almost this one."""
-        names = {folded: contact.name for contact in self for folded in self._folded_names(contact)}
-        return next((names[near] for near in difflib.get_close_matches(_folded(name), names, n=1)), None)
+        """Return the name of a contact or its device that is almost this one, masked where it is a number."""
+        names = {_folded(each): each for contact in self for each in self._names(contact)}
+        near = difflib.get_close_matches(_folded(name), names.keys() - {""}, n=1)
+        return mask(visible(names[near[0]])) if near else None
 
     def with_unclear_name(self, region: str | None) -> list[Contact]:
         """Return the contacts whose name is blank, that of another contact, or the number of somebody else.
@@ -147,6 +148,10 @@ class Contacts:
         if (device := self._device(contact)) and device.name_by_user:
             names.add(_folded(device.name_by_user))
         return names - {""}
+
+    def _names(self, contact: Contact) -> list[str]:
+        device = self._device(contact)
+        return [contact.name, device.name_by_user] if device and device.name_by_user else [contact.name]
 
     def _device(self, contact: Contact) -> dr.DeviceEntry | None:
         identifier = (DOMAIN, contact.contact_id)

@@ -28,6 +28,7 @@ _SHORT_SENDER: Final = re.compile(r"\d{3,8}")
 # A sender's number as WhatsApp writes it, perhaps with the device (`:12`).
 _WHATSAPP_SENDER: Final = re.compile(r"(\d{7,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)", re.IGNORECASE)
 _INTERNATIONAL_DIGITS: Final = re.compile(r"\d{9,15}")
+_DECIMAL: Final = re.compile(r"\d{7,}\.\d")  # a number that was made a float: it has a digit too many
 _INTEGER_LIMIT: Final = 10**20  # Python refuses to convert much larger ones to text
 _LONGEST_NATIONAL: Final = 15  # digits
 _MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -67,8 +68,18 @@ def parse_number(
         raise InvalidNumber("number_letters")
     if _SHORT_CODE.fullmatch(text):
         return _short_code(text, channel)
+    if _DECIMAL.fullmatch(text):
+        raise InvalidNumber("number_invalid")
     parsed = [_parse(candidate, region) for candidate in _candidates(text, region)]
     number = _choose(parsed)
+    # Digits without a country code, of which only a length abroad is possible, have rather lost a zero.
+    if (
+        number
+        and len(parsed) > 1
+        and number == parsed[1] != parsed[0]
+        and not phonenumbers.is_valid_number(number)
+    ):
+        raise InvalidNumber(_error_code(parsed[0]))
     if region is None and not is_international(text) and not (number and is_known(_e164(number))):
         raise InvalidNumber(
             "number_no_country" if sum(map(str.isdigit, text)) <= _LONGEST_NATIONAL else "number_too_long"

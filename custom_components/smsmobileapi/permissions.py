@@ -7,13 +7,14 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.const import Platform
 from homeassistant.core import Event, HomeAssistant, ServiceCall, callback
-from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util.hass_dict import HassKey
 
 from .account import Account
 from .const import DOMAIN
 from .contacts import Contact
+from .outbound.media import entity_in
 from .outbound.recipients import SendOptions
 
 RUNS_REMEMBERED: Final = 1_000
@@ -47,14 +48,18 @@ async def async_check_send(
 
     The user needs control of the notify entity of each contact, control of the account's entities for other numbers and for
     an urgent message, and the permission to read the camera whose picture is sent. Raises ServiceValidationError for a
-    recipient that can't be found.
+    recipient that can't be found, which may name contacts, only where the user controls the account's entities.
     """
     if (user := await _limited_user(call)) is None:
         return
-    contacts = {found.contact for found in account.outbox.recipients.resolve(recipients, options)}
+    try:
+        contacts = {found.contact for found in account.outbox.recipients.resolve(recipients, options)}
+    except ServiceValidationError:
+        _check(call, user, _entity_ids(call.hass, account), POLICY_CONTROL)
+        raise
     for contact in contacts | ({None} if options.is_urgent else set()):
         _check(call, user, _entity_ids(call.hass, account, contact), POLICY_CONTROL)
-    if camera := call.data.get("camera"):
+    if options.media and (camera := entity_in(options.media)):
         _check(call, user, [camera], POLICY_READ)
 
 

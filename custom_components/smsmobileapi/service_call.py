@@ -11,6 +11,7 @@ from .account import SmsMobileApiConfigEntry
 from .const import DOMAIN
 from .errors import invalid
 from .numbers import mask
+from .texts import join_halves
 
 
 def fields_only(schema: vol.Schema) -> vol.Schema:
@@ -28,18 +29,34 @@ def fields_only(schema: vol.Schema) -> vol.Schema:
 
 
 def with_valid_data(call: ServiceCall, schema: vol.Schema) -> ServiceCall:
-    """Return the call with its data as the schema returns them. Raises ServiceValidationError."""
+    """Return the call with its data as the schema returns them. Raises ServiceValidationError.
+
+    Texts in them can be encoded: with half of a character, Home Assistant's reader of times ends the process.
+    """
+    given = {name: _encodable(value) for name, value in call.data.items()}
     try:
-        data: dict[str, Any] = schema(dict(call.data))
+        data: dict[str, Any] = schema(given)
     except vol.MultipleInvalid as err:
         first = err.errors[0]
         if isinstance(first, vol.ExclusiveInvalid):
             raise invalid("fields_exclusive") from None
         field = str(first.path[0])
-        raise invalid("value_invalid", field=field, value=shown_value(call.data[field])) from None
+        raise invalid("value_invalid", field=field, value=shown_value(given[field])) from None
     return ServiceCall(
         call.hass, call.domain, call.service, data, call.context, return_response=call.return_response
     )
+
+
+def _encodable(value: Any) -> Any:
+    """Return a value with all characters in it whole."""
+    match value:
+        case str():
+            return join_halves(value)
+        case list() | tuple():
+            return type(value)(_encodable(item) for item in value)
+        case dict():
+            return {key: _encodable(item) for key, item in value.items()}
+    return value
 
 
 def shown_value(value: object) -> str:

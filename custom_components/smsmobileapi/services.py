@@ -23,7 +23,6 @@ from .outbound.recipients import SendOptions
 from .outbound.segments import count_segments
 from .permissions import async_check_control, async_check_read, async_check_send, async_remember_scripts
 from .service_call import fields_only, find_entry, shown_value, with_valid_data
-from .texts import join_halves
 
 ATTR_ACCOUNT: Final = "account"
 ATTR_CAMERA: Final = "camera"
@@ -85,7 +84,17 @@ def _time(value: Any) -> datetime:
         raise invalid("time_invalid", value=shown_value(value)) from None
 
 
-_DURATION: Final = vol.All(cv.time_period, vol.Range(min=_NO_TIME, max=_A_DAY))
+def _duration(value: Any) -> timedelta:
+    """Validate a duration of a day at most. Raises vol.Invalid."""
+    try:
+        duration: timedelta = cv.time_period(value)
+    except OverflowError:
+        raise vol.Invalid("too long") from None
+    if not _NO_TIME <= duration <= _A_DAY:
+        raise vol.Invalid("negative or too long")
+    return duration
+
+
 _ACCOUNT: Final = {vol.Optional(ATTR_ACCOUNT): cv.string}
 _WAIT: Final = {vol.Optional(ATTR_WAIT_FOR_REPORT): vol.All(vol.Coerce(float), vol.Range(min=1, max=3600))}
 _RECIPIENTS: Final = {vol.Required(ATTR_RECIPIENTS): _recipients}
@@ -101,8 +110,8 @@ SEND_MESSAGE_SCHEMA: Final = vol.Schema(
         vol.Exclusive(ATTR_MEDIA, ATTR_MEDIA): vol.Any(cv.string, dict),
         vol.Exclusive(ATTR_MEDIA_URL, ATTR_MEDIA): cv.string,
         vol.Exclusive(ATTR_CAMERA, ATTR_MEDIA): cv.entity_id,
-        vol.Optional(ATTR_RETRY_FOR, default=_NO_TIME): _DURATION,
-        vol.Optional(ATTR_SMS_AFTER, default=_NO_TIME): _DURATION,
+        vol.Optional(ATTR_RETRY_FOR, default=_NO_TIME): _duration,
+        vol.Optional(ATTR_SMS_AFTER, default=_NO_TIME): _duration,
         vol.Optional(ATTR_SHORT_LINKS, default=False): cv.boolean,
         vol.Optional(ATTR_ENCRYPT, default=False): cv.boolean,
         vol.Optional(ATTR_URGENT, default=False): cv.boolean,
@@ -175,7 +184,7 @@ async def _send_message(call: ServiceCall) -> ServiceResponse:
         short_links=data[ATTR_SHORT_LINKS],
         encrypt=data[ATTR_ENCRYPT],
     )
-    text, account = join_halves(data[ATTR_MESSAGE]), _account(call)
+    text, account = data[ATTR_MESSAGE], _account(call)
     await async_check_send(call, account, data[ATTR_RECIPIENTS], options)
     sent = await account.outbox.send(data[ATTR_RECIPIENTS], text, options)
     return {"recipients": [{**message.as_response(), **_parts(message, text)} for message in sent]}

@@ -134,6 +134,17 @@ async def test_where_two_have_used_up_the_day_an_urgent_message_of_a_third_uses_
     assert await outcome_of(case, LOOP, urgent=True) is None
 
 
+async def test_a_run_that_waits_before_it_sends_has_no_other_share(case: Case) -> None:
+    """As that of other callers, it would take what is left for an alarm."""
+    await case.set_options(messages_per_minute=2)
+    waiting = run_of(case, LOOP)
+    for _ in range(5000):
+        run_of(case, CHATTY)
+    assert await outcome_of(case, LOOP) is None
+    assert await outcome_in(case, waiting) == "limit_minute_share"
+    assert await outcome_of(case, ALARM) is None
+
+
 async def test_urgent_messages_take_nothing_from_the_minute_of_others(case: Case) -> None:
     await case.set_options(messages_per_minute=4)
     assert await send_until_refused(case, LOOP, urgent=True) == 110

@@ -159,6 +159,12 @@ async def test_a_name_that_nearly_fits_is_suggested(case: Case) -> None:
         assert err.translation_key == "similar_contact"
         assert err.translation_placeholders == {"recipient": name, "contact": contact}
     assert await case.outcome("Zsuzsa") == "unknown_contact"
+    # The device's name, where it is that which nearly fits.
+    bela = next(contact for contact in case.account.runtime_data.contacts if contact.name == "Béla")
+    for name, shown in (("Grandpa", "Grandpa"), (CECIL, "+36…33")):
+        dr.async_get(case.home).async_update_device(device(case, bela.contact_id).id, name_by_user=name)
+        err = await case.error_of(recipients=f"{name}x")
+        assert (err.translation_placeholders or {})["contact"] == shown
     assert case.requests() == []
 
 
@@ -192,6 +198,15 @@ async def test_a_name_of_two_is_refused_until_it_is_one_again(
     assert case.sent[-1].recipient == BELA
     await call_bela(None)
     assert await reached(case, ["Anna", "Béla"]) == [ANNA, BELA]
+
+
+async def test_a_name_that_is_also_a_list_of_others_is_refused(case: Case, contacts: dict[str, str]) -> None:
+    for name in ("Anna,", f"{ANNA};", "Anna; 06301234568", "Anna\nnotify.kovacs_cecil"):
+        await rename(case, contacts["Béla"], name)
+        for recipients in (name, [CECIL, name]):
+            assert await reached(case, recipients) == "recipient_ambiguous", recipients
+    await rename(case, contacts["Béla"], "Béla, Dad")
+    assert await reached(case, "Béla, Dad") == [BELA]
 
 
 async def test_a_complete_number_beats_a_name_and_a_blank_is_none(
@@ -273,6 +288,8 @@ async def test_without_an_account_the_error_says_so(case: Case) -> None:
         {"recipients": 3.5},
         {"recipients": "{{ states('input_text.none') }}"},
         {"wait_for_report": "{{ states('input_number.none') }}"},
+        {"retry_for": "{{ 10 ** 20 }}"},
+        {"sms_after": {"hours": "{{ 1e20 }}"}},
         {"channel": "whatsapp", "recipients": [ANNA]},
     ],
 )

@@ -32,12 +32,21 @@ async def test_an_emoji_in_two_halves_arrives_as_one_and_a_half_is_replaced(case
     assert (shown.title, shown.message) == (SIREN, "Fire \ufffd")
 
 
-async def test_what_can_not_be_encoded_is_said_so_and_not_tried_again(case: Case) -> None:
-    case.service.requests.clear()
-    for action in ("delete_message", "resend_message"):
-        assert (await case.error_of(action, message_id="m\ud83d")).translation_key == "not_encodable"
-    assert case.service.requests == []
-    assert case.sent_in_a_day == 0
+async def test_half_a_character_in_any_field_is_replaced(case: Case) -> None:
+    """As a time, it ends the process; in an error, neither the log nor the interface can show it."""
+    await case.add_contact(SIREN, ANNA)
+    await case.send("\ud83d\udea8")
+    half, whole = "x\ud83d", "x\ufffd"
+    for name in ("send_at", "recipients", "channel", "retry_for", "account", "phone", "camera"):
+        err = await case.error_of(**{name: half})
+        assert str(err).encode(), name
+    err = await case.error_of(recipients=[(half,)])
+    assert (err.translation_placeholders or {})["recipient"] == whole
+    assert (await case.error_of("get_messages", since=half)).translation_key == "time_invalid"
+    assert (await case.error_of("delete_message", message_id=half)).translation_key == "message_not_found"
+    media = {"media_content_id": f"media-source://a/{half}"}
+    err = await case.error_of(channel="whatsapp", media=media)
+    assert err.translation_placeholders == {"media": f"media-source://a/{whole}"}
 
 
 async def test_a_text_that_nobody_can_see_is_empty(case: Case) -> None:

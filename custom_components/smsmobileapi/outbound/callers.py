@@ -9,7 +9,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 
-RUNS_REMEMBERED: Final = 1_000
+RUNS_REMEMBERED: Final = 10_000  # 1.3 MB; a run may wait for hours before it sends
 # Home Assistant's automations and scripts fire these for each run.
 _RUN_EVENTS: Final = ("automation_triggered", "script_started")
 

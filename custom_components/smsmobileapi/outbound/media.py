@@ -47,17 +47,28 @@ class Media:
     base_url: str = ""
 
 
+def entity_in(source: str | Mapping[str, Any]) -> str | None:
+    """Return the id of the camera or image entity that `async_read_media` reads for this source; None where it reads none."""
+    for domain in ("camera", "image"):
+        entity_id = _media_id(source).removeprefix(f"{_MEDIA_SOURCE}{domain}/")
+        if entity_id.startswith(f"{domain}.") and valid_entity_id(entity_id):
+            return entity_id
+    return None
+
+
+def _media_id(source: str | Mapping[str, Any]) -> str:
+    return (source if isinstance(source, str) else str(source.get("media_content_id", ""))).strip()
+
+
 async def async_read_media(hass: HomeAssistant, source: str | Mapping[str, Any]) -> Media:
     """Return the media for an https URL, or for the id of a media item, a camera or an image entity.
 
     The media selector gives a mapping with the id as `media_content_id`. The content at an https URL is not fetched. Raises
     ServiceValidationError where there is no such media, or it can't be sent.
     """
-    media_id = (source if isinstance(source, str) else str(source.get("media_content_id", ""))).strip()
-    for domain in ("camera", "image"):
-        entity_id = media_id.removeprefix(f"{_MEDIA_SOURCE}{domain}/")
-        if entity_id.startswith(f"{domain}.") and valid_entity_id(entity_id):
-            return await _read_entity(hass, media_id, domain, entity_id)
+    media_id = _media_id(source)
+    if entity_id := entity_in(source):
+        return await _read_entity(hass, media_id, entity_id.partition(".")[0], entity_id)
     if media_id.startswith(_MEDIA_SOURCE):
         return await _read_media_item(hass, media_id)
     if not _is_https(media_id):

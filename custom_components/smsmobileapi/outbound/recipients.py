@@ -110,7 +110,7 @@ class RecipientResolver:
     def split(self, recipients: Iterable[str | int | Contact]) -> list[str | int | Contact]:
         """Return each recipient by itself: a text may have several, with commas, semicolons or line breaks between them.
 
-        Raises ServiceValidationError where such a text can be one number, too.
+        Raises ServiceValidationError where such a text can be one number or one contact, too.
         """
         return [
             part
@@ -212,9 +212,24 @@ class RecipientResolver:
                 for piece in ([part] if self._contacts.named(part) else part.split(separator))
             ]
         parts = [part.strip() for part in parts if part.strip()]
+        for part in parts:
+            self._check_name(part)
         if len(parts) > 1 and self._is_number(_ANY_SEPARATOR.sub(" ", text)):
             raise invalid("recipients_unclear", recipient=mask(text.strip()))
         return parts or [text]
+
+    def _check_name(self, name: str) -> None:
+        """Raise ServiceValidationError for a contact's name that is also a list of other contacts or numbers."""
+        pieces = [piece.strip() for piece in _ANY_SEPARATOR.split(name) if piece.strip()]
+        meant = self._contacts.named(name)
+        others = [piece for piece in pieces if self._contacts.named(piece) != meant]
+        if (
+            meant
+            and others
+            and all(self._contacts.named(piece) or self._is_number(piece) for piece in pieces)
+        ):
+            choices = [*(contact.name_and_number for contact in meant), *map(mask, pieces)]
+            raise invalid("recipient_ambiguous", recipient=mask(name), choices=", ".join(choices))
 
     def _is_number(self, text: str) -> bool:
         try:
