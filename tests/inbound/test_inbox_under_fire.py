@@ -5,6 +5,7 @@ The database is a real file. A kill is what it leaves: the files as they were wh
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from http import HTTPStatus
 import json
@@ -386,7 +387,7 @@ def _empty(path: Path) -> None:
 
 
 def _newer(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("pragma user_version=99")
 
 
