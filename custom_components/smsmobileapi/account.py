@@ -78,7 +78,6 @@ class Account:
             entry,
             client=client,
             options=options,
-            database=database,
             rate_limiter=self.rate_limiter,
             messages=messages,
             reports=self.reports,
@@ -142,7 +141,6 @@ class Account:
     async def start(self, hass: HomeAssistant) -> None:
         """Start to send, receive and poll; what arrives before Home Assistant has started is held until then."""
         self.rate_limiter.start()
-        self.reports.start()
         self.outbox.start()
         await self.webhook.track_addresses()
         # The coordinator polls for as long as it has a listener.
@@ -156,6 +154,9 @@ class Account:
             await self.inbox.open()
 
         async def started(hass: HomeAssistant) -> None:
+            # Not earlier: no automation would get the reports, and the start would wait for the service.
+            self.reports.start()
+            self.outbox.resume()
             self.entry.async_create_background_task(hass, open_inbox(), f"{self.entry.title} opens its inbox")
 
         self.entry.async_on_unload(async_at_started(hass, started))

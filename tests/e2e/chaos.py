@@ -1,7 +1,8 @@
 """Texts by V1, V2 and poll over a restart, two kills and a cut network; an automation writes down which it got.
 
 `scripts/chaos [--texts N] [--seed N]` prints how many were lost and doubled and how late they were. It fails if any was
-lost, or doubled other than in the last second before a kill.
+lost, or doubled other than in the last second before a kill. `scripts/chaos --send [--sends N] [--seed N]` is about the other
+direction: see send_chaos.
 """
 
 import argparse
@@ -15,13 +16,12 @@ from simulator import Simulator
 from tests.e2e.configuration import DOMAIN, EVENT_WRITER
 from tests.e2e.home_assistant import HomeAssistant
 from tests.e2e.process import free_port
-from tests.e2e.session import add_account, new_account, run_in_directories
+from tests.e2e.send_chaos import send_chaos
+from tests.e2e.session import SAVE_SECONDS, add_account, new_account, run_in_directories
 from tests.e2e.steps import Steps, check
 from tests.e2e.traffic import PER_SECOND, Traffic, until_quiet, write_down
 
 CUT_SECONDS = 6
-# Home Assistant saves a new account, like any config entry, with a delay.
-SAVE_SECONDS = 4
 
 
 class Chaos:
@@ -113,11 +113,18 @@ async def chaos(directory: Path, *, texts: int, seed: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--texts", type=int, default=2000, metavar="N")
+    parser.add_argument("--send", action="store_true", help="send messages instead")
+    parser.add_argument("--sends", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), metavar="N")
     arguments = parser.parse_args()
-    return run_in_directories(
-        "chaos", lambda directory: chaos(directory, texts=arguments.texts, seed=arguments.seed)
-    )
+
+    async def run(directory: Path) -> None:
+        if arguments.send:
+            await send_chaos(directory, sends=arguments.sends, seed=arguments.seed)
+        else:
+            await chaos(directory, texts=arguments.texts, seed=arguments.seed)
+
+    return run_in_directories("chaos", run)
 
 
 if __name__ == "__main__":

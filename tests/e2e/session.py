@@ -25,6 +25,9 @@ from tests.e2e.process import ProcessError
 from tests.e2e.steps import check
 from tests.e2e.websocket import Json
 
+# Home Assistant saves a new account, like any config entry, with a delay.
+SAVE_SECONDS = 4
+
 
 def claim(directory: Path, *, empty: bool = False) -> None:
     """Make the directory, empty on request. Raises ProcessError where a Home Assistant runs on it."""

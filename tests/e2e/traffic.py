@@ -45,13 +45,18 @@ def writer_dir() -> Path:
     return Path(os.environ["EVENT_WRITER_DIR"])
 
 
+def written_lines() -> list[Json]:
+    """What the event writer has written."""
+    file = writer_dir() / "events.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
 def written() -> dict[str, list[float]]:
     """When the automation got each message, by the message's id."""
-    file = writer_dir() / "events.jsonl"
     times: dict[str, list[float]] = defaultdict(list)
-    for line in file.read_text().splitlines() if file.exists() else ():
-        event = json.loads(line)
-        times[event["guid"].removeprefix("id ")].append(event["at"])
+    for line in written_lines():
+        if "guid" in line:
+            times[line["guid"].removeprefix("id ")].append(line["at"])
     return times
 
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState
 import pytest
 
 from custom_components.smsmobileapi.inbound.restore import token_path
@@ -24,6 +26,7 @@ from .sending import (
     do_not_wait,
     moments,
     statuses,
+    until,
 )
 
 HOUR = {"retry_for": "01:00:00"}
@@ -144,7 +147,6 @@ async def test_what_waits_outlives_kills(case: Case, freezer: Clock, events: Eve
     outage(case)
     (row,) = await queue(case, "1")
     await queue(case, "2")
-    await case.account.runtime_data.database.flush()
     for _ in range(3):
         await case.kill()
     end_outage(case)
@@ -242,6 +244,25 @@ async def test_a_kill_before_one_was_sent_is_reported(
     assert roomy.sent_in_a_day == 4
     await roomy.pass_time(freezer, minutes=10)
     assert len(roomy.sent) == 4
+    gate.open()
+
+
+async def test_what_an_earlier_run_left_waits_until_automations_listen(
+    roomy: Case, events: Events, monkeypatch: Patch
+) -> None:
+    gate = roomy.gate(monkeypatch)
+    sending = asyncio.create_task(roomy.outcome([f"+3630100000{number}" for number in range(6)]))
+    await gate.is_reached(4)
+    roomy.home.set_state(CoreState.starting)
+    await roomy.kill()
+    await sending
+    events.clear()
+    await moments()
+    assert not events and not roomy.requests(LOG)
+    roomy.home.set_state(CoreState.running)
+    roomy.home.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await until(lambda: roomy.requests(LOG))
+    assert [event.data["error"] for event in events] == ["interrupted"] * 2
     gate.open()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -31,7 +31,6 @@ from ..errors import failed, for_action
 from ..numbers import mask, normalise_sender
 from ..options import Options
 from ..repairs import Issues
-from ..storage import Database, StorageError
 from .fallback import WhatsAppNumbers
 from .log_search import LogSearch, LogUnreadable
 from .media_links import async_media_links
@@ -65,7 +64,6 @@ class Delivery:
         *,
         client: SmsMobileApiClient,
         options: Options,
-        database: Database,
         rate_limiter: RateLimiter,
         messages: Messages,
         reports: Reports,
@@ -73,7 +71,6 @@ class Delivery:
     ) -> None:
         self._hass = hass
         self._entry = entry
-        self._database = database
         self._rate_limiter = rate_limiter
         self._messages = messages
         self._reports = reports
@@ -148,8 +145,7 @@ class Delivery:
         leaves(True)
         left_at = message.left_at or dt_util.utcnow().timestamp()
         message = self._messages.put(replace(message, left_at=left_at, left_times=message.left_times + 1))
-        with suppress(StorageError):
-            await self._database.flush()
+        await self._messages.save()
         return message
 
     @callback

@@ -1,6 +1,7 @@
 """The messages that were sent or wait to be sent, in memory and in the database."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 import json
 import sqlite3
@@ -11,7 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api import Status
 from ..database_file import Statement
-from ..storage import Database
+from ..storage import Database, StorageError
 from .models import OutboundMessage
 
 # The service may report a message later, and our messages have to be known from those of others.
@@ -65,6 +66,11 @@ class Messages:
         self._index(message)
         self._database.write((_UPSERT, [_row(message)]))
         return message
+
+    async def save(self) -> None:
+        """Write what changed to the database now, as far as its disk lets it."""
+        with suppress(StorageError):
+            await self._database.flush()
 
     @callback
     def remove(self, message_id: str) -> None:

@@ -72,11 +72,16 @@ class Outbox:
 
     @callback
     def start(self) -> None:
-        """Take up what an earlier run has left, and send an SMS where WhatsApp fails, from now on."""
+        """Take up what an earlier run has left. It waits until `resume`."""
         self._queue.start()
-        self._fallback.start()
         # Home Assistant would stop without waiting, and the next start would not know how sending ended.
         self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self._jobs.wait)))
+
+    @callback
+    def resume(self) -> None:
+        """Send what an earlier run has left, and an SMS where WhatsApp fails, from now on."""
+        self._queue.resume()
+        self._fallback.start()
 
     async def stop(self) -> None:
         """Send no more. Wait for what has left, for 15 seconds at most; the next start finds out about the rest."""
@@ -207,7 +212,7 @@ class Outbox:
             message = self._delivery.count(message)
             if message.expires_at and not message.is_urgent and self.waiting:
                 # Those before it go first.
-                return self._queue.add(replace(message, keeps_id=True), at_once=True)
+                return await self._wait(message, at_once=True)
             while True:
                 try:
                     return await self._delivery.give(message, job.leaves)
@@ -216,11 +221,11 @@ class Outbox:
                     if not job.is_wanted:
                         raise
                     if message.expires_at:
-                        return self._queue.add(replace(message, keeps_id=True))
+                        return await self._wait(message)
                     await retry.wait(err)
         except LimitReached as err:
             if job.is_wanted and not job.has_caller and not err.is_lasting:
-                return self._queue.add(replace(message, keeps_id=True))
+                return await self._wait(message)
             self._not_sent(message, job, LIMIT)
             raise
         except SmsMobileApiError as err:
@@ -230,6 +235,12 @@ class Outbox:
             if waiting := self._cancelled(message, job):
                 return waiting
             raise
+
+    async def _wait(self, message: OutboundMessage, *, at_once: bool = False) -> OutboundMessage:
+        """Have a message wait in the queue; return it. It is on disk before its caller is answered."""
+        message = self._messages.put(replace(message, keeps_id=True))
+        await self._messages.save()
+        return self._queue.add(message, at_once=at_once)
 
     def _not_sent(self, message: OutboundMessage, job: Job[OutboundMessage], reason: str) -> None:
         """Forget a message that was not sent, or may have been, and report it where nobody waits for the answer."""

@@ -50,7 +50,7 @@ class SendQueue:
         self._pause = FIRST_PAUSE
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._is_working = False
-        self._is_stopped = False
+        self._is_stopped = True
 
     def __len__(self) -> int:
         """Return how many messages wait."""
@@ -58,18 +58,22 @@ class SendQueue:
 
     @callback
     def start(self) -> None:
-        """Take up what an earlier run has left. What has no time left is reported, or looked for where the service may have it."""
+        """Take up what an earlier run has left. It waits until `resume`."""
+        self._ids = {message.message_id for message in self._messages if message.status is Status.QUEUED}
+
+    @callback
+    def resume(self) -> None:
+        """Try what waits. What has no time left is reported, or looked for where the service may have it."""
+        self._is_stopped = False
         now = dt_util.utcnow().timestamp()
-        for message in self._messages:
-            if message.status is not Status.QUEUED:
+        for message in self._waiting():
+            if message.expires_at > now:
                 continue
-            if message.expires_at <= now:
-                if not message.left_at:
-                    self._end(message, "expired" if message.expires_at else "interrupted")
-                    continue
-                message = replace(message, expires_at=now + LOOKED_FOR, left_times=UNKNOWN_AT_MOST)
-                self._messages.put(message)
-            self._ids.add(message.message_id)
+            if message.left_at:
+                self._messages.put(replace(message, expires_at=now + LOOKED_FOR, left_times=UNKNOWN_AT_MOST))
+            else:
+                self._ids.discard(message.message_id)
+                self._end(message, "expired" if message.expires_at else "interrupted")
         self.retry_now()
 
     @callback

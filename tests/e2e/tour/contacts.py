@@ -7,7 +7,10 @@ from tests.e2e.tour.context import Tour
 from tests.e2e.tour.names import ANNA, CSILLA, DESK, HALL
 from tests.e2e.websocket import Json
 
-CONTACT: Json = {"name": "Csilla", "number": CSILLA, "channel": "whatsapp", "phone": DESK, "sim": "2"}
+CONTACT: Json = {
+    "name": "Csilla", "number": CSILLA, "channel": "whatsapp", "phone": DESK, "sim": "2",
+    "retry_minutes": 10, "sms_minutes": 0,
+}  # fmt: skip
 
 
 async def add(tour: Tour) -> None:

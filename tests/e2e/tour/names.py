@@ -9,6 +9,8 @@ CSILLA: Final = "+36202223344"
 DORA: Final = "+36703334455"
 STRANGER: Final = "+36304445566"
 GERMAN: Final = "+4915155566677"
+# Those of a message to many.
+CROWD: Final = [f"+3630900{index:04}" for index in range(12)]
 
 HALL: Final = "sid-hall-4711"
 DESK: Final = "sid-desk-0815"
@@ -19,5 +21,5 @@ OTHER: Final = "sid-other-9753"
 # As a log could have them: without country code and signs.
 NUMBERS: Final = [
     number.removeprefix("+").removeprefix("36").removeprefix("49")
-    for number in (ANNA, CSILLA, DORA, STRANGER, GERMAN)
+    for number in (ANNA, CSILLA, DORA, STRANGER, GERMAN, *CROWD)
 ]

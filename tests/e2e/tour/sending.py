@@ -1,14 +1,17 @@
 """Sending: channels, phones, times, links, encryption, and the responses."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 import time
 from zoneinfo import ZoneInfo
 
-from tests.e2e.configuration import REPORTED, TIME_ZONE
+from tests.e2e.configuration import DOMAIN, REPORTED, TIME_ZONE
 from tests.e2e.process import until
 from tests.e2e.steps import check
 from tests.e2e.tour.context import Tour
-from tests.e2e.tour.names import ANNA, CSILLA, DESK, DORA, STRANGER
+from tests.e2e.tour.names import ANNA, CROWD, CSILLA, DESK, DORA, STRANGER
 
 WHATSAPP_ERROR = "NO_ROUTE_TO_WHATSAPP"
 
@@ -18,20 +21,104 @@ def _channels(tour: Tour, message: str) -> list[str]:
     return [sent.channel for sent in tour.first.sent(message)]
 
 
-async def down_at_start(tour: Tour) -> None:
-    """Home Assistant starts while the service is down: a message to a contact is refused, and not skipped."""
+@asynccontextmanager
+async def _outage(tour: Tour) -> AsyncIterator[None]:
+    """Let the service not be reachable meanwhile."""
     port = int(tour.simulator.url.rpartition(":")[2])
     await tour.simulator.stop()
-    await tour.hass.stop()
-    await tour.hass.start()
+    try:
+        yield
+    finally:
+        await tour.simulator.start(port=port)
+
+
+async def down_at_start(tour: Tour) -> None:
+    """Home Assistant starts while the service is down: an action raises; a contact's message waits, and is sent once it is back."""
     message = {"entity_id": "notify.anna", "message": "Private text while it is down"}
-    error = await tour.refused(tour.hass.call_action("notify", "send_message", message), "cannot_connect")
-    battery = await tour.entity(f"{tour.first.entry_id}_{DESK}_battery")
-    await tour.simulator.start(port=port)
+    async with _outage(tour):
+        await tour.hass.stop()
+        await tour.hass.start()
+        sending = tour.send(tour.first, "Private text that is refused", recipients=[ANNA])
+        error = await tour.refused(sending, "cannot_connect")
+        await tour.hass.call_action("notify", "send_message", message)
+        battery = await tour.entity(f"{tour.first.entry_id}_{DESK}_battery")
     await tour.reload(tour.first)
     await tour.hass.wait_for_state(battery, lambda state: state["state"].isdecimal())
-    await tour.hass.call_action("notify", "send_message", message)
-    check(len(tour.first.sent(message["message"])) == 1, "it was not sent afterwards")
+
+    async def is_sent() -> bool:
+        return bool(tour.first.sent(message["message"]))
+
+    await until("the contact's message", is_sent)
+    check(len(tour.first.sent(message["message"])) == 1, "it was sent twice")
+    check(not tour.first.sent("Private text that is refused"), "what was refused was sent")
+    tour.steps.show(error=error)
+
+
+async def retry_past_an_outage(tour: Tour) -> None:
+    """With `retry_for` the action answers “queued”; the service is back, the message is sent once, and its report has that id."""
+    text = "Private text past an outage"
+    async with _outage(tour):
+        [response] = await tour.send(tour.first, text, recipients=[STRANGER], retry_for="00:05:00")
+        check(response["status"] == "queued", f"the response is {response}")
+    report = await tour.event(REPORTED, 60, message_id=response["message_id"])
+    check((report["status"], report["recipient"]) == ("sent", STRANGER), f"the report is {report}")
+    check(len(tour.first.sent(text)) == 1, "it was not sent once")
+
+
+async def stopped_script(tour: Tour) -> None:
+    """An automation that is restarted while it sends to twelve over a slow service: what the service took is what is counted."""
+    entry = tour.first
+    data = {
+        "account": entry.entry_id,
+        "recipients": CROWD,
+        "message": "Private text of run {{ trigger.event.data.run }}",
+    }
+    config = {
+        "alias": "Send to twelve",
+        "mode": "restart",
+        "triggers": [{"trigger": "event", "event_type": "tour_send"}],
+        "actions": [{"action": f"{DOMAIN}.send_message", "data": data}],
+    }
+
+    async def counted() -> int:
+        diagnostics = await tour.diagnostics(entry.entry_id)
+        count: int = diagnostics["data"]["outbox"]["sent_in_a_day"]
+        return count
+
+    async with tour.temporary_options(entry, messages_per_minute=1000, messages_per_day=1000):
+        await tour.hass.write_automation("send_to_twelve", config)
+        taken_before, counted_before = len(entry.account.sent), await counted()
+        tour.simulator.fault("/sendsms/", "delay", seconds=1, count=4 * len(CROWD))
+        for run in range(4):
+            await tour.hass.post("/api/events/tour_send", {"run": run})
+            await asyncio.sleep(1.5)
+
+        async def is_over() -> bool:
+            return len(entry.sent("Private text of run 3")) == len(CROWD)
+
+        await until("the last run's messages", is_over)
+        # What an earlier run has sent would be there long before.
+        await asyncio.sleep(3)
+        tour.simulator.faults.waiting.clear()
+        taken = len(entry.account.sent) - taken_before
+        check(taken < 4 * len(CROWD), "no run was stopped")
+        check(taken == await counted() - counted_before, f"{taken} were taken, {await counted()} counted")
+    await tour.hass.delete("/api/config/automation/config/send_to_twelve")
+    tour.steps.show(asked_for=4 * len(CROWD), taken=taken, counted=taken)
+
+
+async def octal_number(tour: Tour) -> None:
+    """A number in YAML without quotes and with a leading zero is an octal integer, another number: it is refused."""
+    script = tour.hass.config_dir / "scripts.yaml"
+    before = script.read_text()
+    data = f"{{account: {tour.first.entry_id}, recipients: 06301152443, message: Private text to a stranger}}"
+    script.write_text(f"octal:\n  sequence:\n    - {{action: {DOMAIN}.send_message, data: {data}}}\n")
+    await tour.hass.call_action("script", "reload", {})
+    calling = tour.hass.call_action("script", "octal", {})
+    error = await tour.refused(calling, "number_unquoted", contains="in quotes")
+    check(not tour.first.sent("Private text to a stranger"), "it was sent")
+    script.write_text(before)
+    await tour.hass.call_action("script", "reload", {})
     tour.steps.show(error=error)
 
 
