@@ -8,6 +8,8 @@ from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 
 from ..api import Channel, SendRequest, Status
+from ..contacts import Route
+from .recipients import Recipient, SendOptions
 from .segments import count_segments
 
 _REQUESTS: Final = ("request", "sms_instead")
@@ -115,6 +117,39 @@ class OutboundMessage:
             "status": self.status.value,
             "error": self.error,
         }
+
+
+def message_to(
+    recipient: Recipient, text: str, options: SendOptions, media_url: str | None
+) -> OutboundMessage:
+    """Return the message to one recipient, by its route; `media_url` is for WhatsApp."""
+    sms = SendRequest(
+        recipient=recipient.number,
+        text=text,
+        channel=Channel.SMS,
+        phone=recipient.phone,
+        sim=recipient.sim,
+        short_links=options.short_links,
+        encrypt=options.encrypt,
+    )
+    is_sms = recipient.route is Route.SMS
+    request = sms if is_sms else replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
+    has_fallback = recipient.route is Route.WHATSAPP_ELSE_SMS
+    return OutboundMessage(
+        message_id=uuid4().hex,
+        channel=request.channel,
+        recipient=recipient.number,
+        contact=recipient.contact.name if recipient.contact else None,
+        status=Status.QUEUED,
+        parts=parts_of(request),
+        is_urgent=options.is_urgent,
+        request=request,
+        sms_instead=sms if has_fallback else None,
+        sms_after=options.sms_after if has_fallback else 0,
+        expires_at=dt_util.utcnow().timestamp() + options.retry_for if options.retry_for else 0,
+        due_at=options.send_at.timestamp() if options.send_at else 0,
+        context=options.context,
+    )
 
 
 def parts_of(request: SendRequest) -> int:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
-from uuid import uuid4
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
@@ -31,7 +30,7 @@ from .log_search import LogUnreadable
 from .media import Media, async_read_media
 from .media_links import async_media_links
 from .messages import Messages
-from .models import OutboundMessage, parts_of
+from .models import OutboundMessage, message_to
 from .rate_limit import LimitReached
 from .recipients import Recipient, RecipientResolver, SendOptions, names_of
 from .reports import Reports
@@ -115,7 +114,9 @@ class Outbox:
             raise invalid("send_at_past")
         found = self.recipients.resolve(recipients, options)
         media = await self._read_media(found, options)
-        messages = [self._message_to(recipient, text, media, options) for recipient in found]
+        messages = [
+            message_to(recipient, text, options, self._link_for(recipient, media)) for recipient in found
+        ]
         create_task = self._hass.async_create_task
         jobs = []
         for message in messages:
@@ -170,40 +171,11 @@ class Outbox:
             raise invalid("media_scheduled")
         return media
 
-    def _message_to(
-        self, recipient: Recipient, text: str, media: Media | None, options: SendOptions
-    ) -> OutboundMessage:
-        """Return the message to one recipient, by its route."""
-        sms = SendRequest(
-            recipient=recipient.number,
-            text=text,
-            channel=Channel.SMS,
-            phone=recipient.phone,
-            sim=recipient.sim,
-            short_links=options.short_links,
-            encrypt=options.encrypt,
-        )
-        request = sms
-        if recipient.route is not Route.SMS:
-            media_url = (media.url or async_media_links(self._hass).make(media)) if media else None
-            request = replace(sms, channel=Channel.WHATSAPP, media_url=media_url)
-        has_fallback = recipient.route is Route.WHATSAPP_ELSE_SMS
-        now = dt_util.utcnow().timestamp()
-        return OutboundMessage(
-            message_id=uuid4().hex,
-            channel=request.channel,
-            recipient=recipient.number,
-            contact=recipient.contact.name if recipient.contact else None,
-            status=Status.QUEUED,
-            parts=parts_of(request),
-            is_urgent=options.is_urgent,
-            request=request,
-            sms_instead=sms if has_fallback else None,
-            sms_after=options.sms_after if has_fallback else 0,
-            expires_at=now + options.retry_for if options.retry_for else 0,
-            due_at=options.send_at.timestamp() if options.send_at else 0,
-            context=options.context,
-        )
+    def _link_for(self, recipient: Recipient, media: Media | None) -> str | None:
+        """Return the address at which the service fetches the media for a recipient."""
+        if media is None or recipient.route is Route.SMS:
+            return None
+        return media.url or async_media_links(self._hass).make(media)
 
     async def _send_one(self, message: OutboundMessage, job: Job[OutboundMessage]) -> OutboundMessage:
         """Send a message; return it, as accepted or as waiting for the service. Raises HomeAssistantError."""
