@@ -109,6 +109,7 @@ def test_an_integer_is_e164_and_valid_and_no_other_number_or_is_refused() -> Non
             assert outcome(value, region) == outcome(value, None) == "number_unquoted", (region, value)
     # In quotes: a lost zero, and digits that were a float, would be longer numbers abroad.
     assert outcome("6301152443", "HU") == "number_too_long"
+    assert outcome("6301152443", "HU", known={"+6301152443"}) == "+6301152443"
     assert outcome("15123456789.0", "DE") == outcome("6301152443.0", "HU") == "number_invalid"
     for number, region in ((ANNA, "HU"), ("+15123456789", "HU"), ("+4915123456789", "DE"), (ANNA, "US")):
         assert outcome(int(number), region) == number, (number, region)

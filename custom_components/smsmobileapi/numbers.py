@@ -78,6 +78,7 @@ def parse_number(
         and len(parsed) > 1
         and number == parsed[1] != parsed[0]
         and not phonenumbers.is_valid_number(number)
+        and not is_known(_e164(number))
     ):
         raise InvalidNumber(_error_code(parsed[0]))
     if region is None and not is_international(text) and not (number and is_known(_e164(number))):
