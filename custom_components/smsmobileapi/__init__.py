@@ -70,6 +70,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry)
 async def async_unload_entry(hass: HomeAssistant, entry: SmsMobileApiConfigEntry) -> bool:
     """Unload an account."""
     entry.runtime_data.inbox.close()
+    # This may take some seconds. As long as the entities are there, what sends fails; later it would be skipped without an error.
+    await entry.runtime_data.outbox.stop()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.stop()

@@ -167,8 +167,7 @@ class Account:
             self.outbox.retry_now()
 
     async def stop(self) -> None:
-        """Wait for what is being sent, stop all timers and close the database."""
-        await self.outbox.stop()
+        """Stop all timers and close the database. The outbox has to be stopped before."""
         self.rate_limiter.stop()
         self.reports.stop()
         await self.database.close()

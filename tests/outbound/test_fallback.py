@@ -154,7 +154,7 @@ async def test_beyond_the_limit_nothing_is_checked(case: Case) -> None:
     sends = (case.send(**ELSE_SMS) for _ in range(40))
     outcomes = await asyncio.gather(*sends, return_exceptions=True)
     assert sum(isinstance(result, list) for result in outcomes) == 20
-    assert len(checked(case)) == 20
+    assert len(checked(case)) == 1
 
 
 # Refused by WhatsApp: an SMS in the same action.
@@ -394,6 +394,24 @@ async def test_what_was_not_sent_in_time_goes_by_sms(hooked: Case, freezer: Cloc
         await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
         await hooked.pass_time(freezer, minutes=10)
         assert hooked.channels == ["whatsapp", "sms"]
+
+
+async def test_the_time_may_be_longer_than_that_of_the_look_ups(hooked: Case, freezer: Clock) -> None:
+    hooked.service.delivery_delay = LONG
+    await hooked.send(sms_after="03:00:00", **ELSE_SMS)
+    for _ in range(17):
+        await hooked.pass_time(freezer, minutes=10)
+    assert hooked.channels == ["whatsapp"]
+    await hooked.reload()
+    await hooked.pass_time(freezer, minutes=11)
+    assert hooked.channels == ["whatsapp", "sms"]
+
+
+async def test_where_the_service_can_not_say_who_has_whatsapp_only_one_waits_for_it(roomy: Case) -> None:
+    roomy.fault(CHECK, "status", status=500, count=1)
+    rows = await asyncio.gather(*(roomy.send(message=f"{number}", **ELSE_SMS) for number in range(6)))
+    assert {row["channel"] for (row,) in rows} == {"whatsapp"}
+    assert len(checked(roomy)) == 1
 
 
 # Over a reload, a restart, a kill.

@@ -97,13 +97,36 @@ async def test_one_that_failed_after_it_waited_is_sent_again_under_either_id(
     assert {event.data["message_id"] for event in events} == {row["message_id"]}
 
 
-async def test_urgent_messages_go_first(case: Case, freezer: Clock) -> None:
+async def test_urgent_messages_wait_for_no_others(case: Case, freezer: Clock, monkeypatch: Patch) -> None:
+    """Here the first of the others hangs as the service returns."""
     outage(case)
     await queue(case, "1", "2")
     await queue(case, "alarm", urgent=True)
     end_outage(case)
-    await case.pass_time(freezer, minutes=1)
-    assert texts(case) == ["alarm", "1", "2"]
+    gate = case.gate(monkeypatch)
+    case.tick(freezer, minutes=1)
+    await gate.is_reached(2)
+    assert set(texts(case)) == {"1", "alarm"}
+    gate.open()
+    await case.settle()
+    assert len(case.sent) == 3
+
+
+async def test_one_whose_time_is_over_while_it_waits_for_its_turn_does_not_leave(
+    roomy: Case, freezer: Clock, monkeypatch: Patch, events: Events
+) -> None:
+    gate = roomy.gate(monkeypatch)
+    crowd = [asyncio.create_task(roomy.send(f"+3630100000{number}")) for number in range(4)]
+    await gate.is_reached(4)
+    late = asyncio.create_task(roomy.send(message="late", retry_for="00:00:20"))
+    await moments()
+    roomy.tick(freezer, seconds=25)
+    gate.open()
+    await asyncio.gather(*crowd)
+    assert (await late)[0]["status"] == "queued"
+    await roomy.pass_time(freezer, seconds=1)
+    assert "late" not in texts(roomy)
+    assert [event.data["error"] for event in events if event.data["status"] == "failed"] == ["expired"]
 
 
 async def test_a_poll_that_succeeds_sends_what_waits(case: Case, freezer: Clock) -> None:

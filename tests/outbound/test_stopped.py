@@ -1,9 +1,11 @@
 """A script that is stopped: what has not left never does and costs nothing, what has left is finished (promise 5)."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 import pytest
 
@@ -89,6 +91,47 @@ async def test_a_reload_gives_back_what_waits_for_its_turn(roomy: Case, monkeypa
     err = await sending
     assert "stopped or reloaded" in str(err)
     assert len(roomy.sent) == roomy.sent_in_a_day == 4
+
+
+async def test_a_run_that_is_stopped_at_once_sends_nothing_more(roomy: Case) -> None:
+    """Its tasks have not begun when they are cancelled."""
+    crowd = asyncio.create_task(roomy.outcome(CROWD))
+    await asyncio.sleep(0)
+    crowd.cancel()
+    await asyncio.wait([crowd])
+    await roomy.settle()
+    assert len(roomy.sent) == roomy.sent_in_a_day <= 4
+
+
+async def test_a_notification_and_a_resend_are_not_tried_again_for_a_stopped_script(hooked: Case) -> None:
+    (row,) = await hooked.send()
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    for path, action in (
+        ("/notification/send", hooked.notify("notify.phone_notification")),
+        ("/resend/", hooked.resend(row["message_id"])),
+    ):
+        hooked.fault(path, "status", status=503, count=9)
+        task = asyncio.create_task(action)
+        await until(partial(hooked.requests, path))
+        task.cancel()
+        await asyncio.wait([task])
+        await hooked.settle()
+        assert len(hooked.requests(path)) == 1
+        assert hooked.sent_in_a_day == 1
+
+
+async def test_what_sends_while_the_account_is_unloaded_fails(roomy: Case, monkeypatch: Patch) -> None:
+    await roomy.add_contact("Anna", ANNA)
+    gate = roomy.gate(monkeypatch)
+    sending = asyncio.create_task(roomy.send("+36301000000"))
+    await gate.is_reached()
+    reloading = asyncio.create_task(roomy.home.config_entries.async_reload(roomy.account.entry_id))
+    await moments()
+    with pytest.raises(HomeAssistantError) as caught:
+        await roomy.notify("notify.anna")
+    assert caught.value.translation_key == "interrupted"
+    gate.open()
+    await asyncio.gather(sending, reloading)
 
 
 async def test_urgent_messages_do_not_wait_for_others(roomy: Case, monkeypatch: Patch) -> None:

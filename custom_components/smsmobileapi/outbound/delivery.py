@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -50,8 +49,15 @@ LONGEST_WAIT: Final = 30.0  # seconds; an automation is waiting
 UNKNOWN_AT_MOST: Final = 2
 MAYBE_SENT: Final = "may_have_been_sent"
 
-# Called with True when a request is about to be made, and with False when the service has certainly not accepted it.
-type Leaves = Callable[[bool], None]
+# Called with True when a request is about to be made, and with False when the service has certainly not accepted it; returns
+# whether the caller still wants it sent.
+type Leaves = Callable[[bool], bool]
+
+
+class TooLate(SmsMobileApiError):
+    """The time of a message was over before it left; it may have left before."""
+
+    code = "expired"
 
 
 class Delivery:
@@ -91,8 +97,8 @@ class Delivery:
         """Give a message to the service, or the SMS in its place where WhatsApp is refused; follow it, and return it as accepted.
 
         What may have been accepted is looked for before it is sent once more. Raises SmsMobileApiError where it was not
-        accepted, OutcomeUnknown where that can't be known, and LimitReached; `give_up` or `forget` has to follow, or another
-        `give`.
+        accepted, OutcomeUnknown where that can't be known, TooLate and LimitReached; `give_up` or `forget` has to follow, or
+        another `give`.
         """
         if message.sms_instead and not message.left_at:
             message = await self._choose_channel(message)
@@ -118,7 +124,7 @@ class Delivery:
                         raise LogUnreadable("the service can't be reached") from err
                     if found := await self._find(message, request, is_new=True):
                         return self._accepted(message, found)
-        except OutcomeUnknown:
+        except OutcomeUnknown, TooLate:
             raise
         except SmsMobileApiError as err:
             leaves(False)
@@ -141,9 +147,15 @@ class Delivery:
         return await self._log.find(request, since, is_new=is_new, can_wait=bool(message.expires_at))
 
     async def _leaves(self, message: OutboundMessage, leaves: Leaves) -> OutboundMessage:
-        """Write down that a request is about to be made: if Home Assistant is killed now, the next start looks for the message."""
+        """Write down that a request is about to be made: if Home Assistant is killed now, the next start looks for the message.
+
+        Raises TooLate where its time is over: it may have waited long for its turn, or for the sent log.
+        """
+        now = dt_util.utcnow().timestamp()
+        if 0 < message.expires_at <= now:
+            raise TooLate
         leaves(True)
-        left_at = message.left_at or dt_util.utcnow().timestamp()
+        left_at = message.left_at or now
         message = self._messages.put(replace(message, left_at=left_at, left_times=message.left_times + 1))
         await self._messages.save()
         return message
@@ -198,36 +210,45 @@ class Delivery:
     async def resend(self, message: OutboundMessage, leaves: Leaves) -> str:
         """Have the service send a message again; return its id. Raises HomeAssistantError."""
         message_id = message.service_id or message.message_id
-        async with self._counted(leaves, message.parts, context=message.context):
-            return await _with_retry(partial(self._client.resend_message, message_id, message.channel))
+        request = partial(self._client.resend_message, message_id, message.channel)
+        return await self._make(request, leaves, parts=message.parts, context=message.context)
 
     async def notify(
         self, sid: str, title: str, text: str, *, is_urgent: bool, context: Context | None, leaves: Leaves
     ) -> None:
         """Show a notification on a phone. Raises HomeAssistantError."""
-        async with self._counted(
-            leaves, is_urgent=is_urgent, context=context, if_unknown="may_have_been_shown"
-        ):
-            await _with_retry(partial(self._client.send_notification, sid, title, text))
+        request = partial(self._client.send_notification, sid, title, text)
+        await self._make(
+            request, leaves, is_urgent=is_urgent, context=context, if_unknown="may_have_been_shown"
+        )
 
-    @asynccontextmanager
-    async def _counted(
+    async def _make[ResultT](
         self,
+        request: Callable[[], Awaitable[ResultT]],
         leaves: Leaves,
-        parts: int = 1,
         *,
+        parts: int = 1,
         is_urgent: bool = False,
         context: Context | None,
         if_unknown: str = MAYBE_SENT,
-    ) -> AsyncIterator[None]:
-        """Count what is sent inside this context, and raise the service's errors as Home Assistant's."""
+    ) -> ResultT:
+        """Make a request that counts, and again where it was not accepted; raise the service's errors as Home Assistant's."""
         send_id = self._rate_limiter.acquire(parts, is_urgent=is_urgent, context=context)
+        retry = Retry()
         has_left = False
         try:
-            async with self._slots[is_urgent]:
-                has_left = True
-                leaves(True)
-                yield
+            while True:
+                try:
+                    async with self._slots[is_urgent]:
+                        has_left = True
+                        leaves(True)
+                        result = await request()
+                    break
+                except (NotReachable, RateLimited) as err:
+                    has_left = False
+                    if not leaves(False):
+                        raise
+                    await retry.wait(err)
         except SmsMobileApiError as err:
             if not isinstance(err, OutcomeUnknown):
                 self._rate_limiter.release(send_id)
@@ -237,6 +258,7 @@ class Delivery:
                 self._rate_limiter.release(send_id)
             raise
         self._succeeded()
+        return result
 
     def _succeeded(self) -> None:
         self.counts["accepted"] += 1
@@ -315,13 +337,3 @@ class Retry:
             case _:
                 raise err
         await asyncio.sleep(min(seconds, LONGEST_WAIT))
-
-
-async def _with_retry[ResultT](request: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Make a request, and again where it was not accepted."""
-    retry = Retry()
-    while True:
-        try:
-            return await request()
-        except SmsMobileApiError as err:
-            await retry.wait(err)

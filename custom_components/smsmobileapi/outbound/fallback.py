@@ -17,6 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api import SendRequest, SmsMobileApiClient, SmsMobileApiError, Status
 from ..const import signal_report, signal_sent
+from ..errors import failed
 from .messages import Messages
 from .models import OutboundMessage
 from .reports import Reports
@@ -25,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 
 ANSWER_VALID_FOR: Final = timedelta(days=1)
 REMEMBERED_AT_MOST: Final = 1_000  # of each kind
+# Nothing says that the message was sent, nor that it failed.
+_NOT_REPORTED: Final = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
 
 class WhatsAppNumbers:
@@ -33,6 +36,7 @@ class WhatsAppNumbers:
     def __init__(self, client: SmsMobileApiClient) -> None:
         self._client = client
         self._answers: dict[str, tuple[bool | None, datetime]] = {}
+        self._failures = 0
         # Of several messages to the same number only the first asks.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -49,13 +53,18 @@ class WhatsAppNumbers:
         """Return whether to try WhatsApp: also where it is not known whether the number has it, but never for a short code."""
         if not number.startswith("+"):
             return False
+        failures = self._failures
         async with self._locks.setdefault(number, asyncio.Lock()):
             answer, checked_at = self._answers.get(number, (None, None))
             if checked_at is None or dt_util.utcnow() - checked_at >= ANSWER_VALID_FOR:
+                if self._failures != failures:
+                    # It failed while this message waited. Otherwise the last of twenty would wait for twenty timeouts.
+                    return True
                 try:
                     answer = await self.check(number)
                 except SmsMobileApiError as err:
                     _LOGGER.debug("The service can't say who has WhatsApp: %s", type(err).__name__)
+                    self._failures += 1
                     return True
             return answer is not False
 
@@ -81,20 +90,22 @@ class Fallback:
         # By the id of the message that failed.
         self._tasks: dict[str, asyncio.Task[OutboundMessage]] = {}
         self._timers: dict[str, CALLBACK_TYPE] = {}
+        self._is_stopped = False
 
     @callback
     def start(self) -> None:
         """Send an SMS for each message that fails, and for those whose SMS Home Assistant could not send before it stopped."""
         for message in self._messages:
             self._status_changed(message)
-        self._entry.async_on_unload(self._stop_timers)
         for signal in (signal_sent, signal_report):
             self._entry.async_on_unload(
                 async_dispatcher_connect(self._hass, signal(self._entry.entry_id), self._status_changed)
             )
 
     @callback
-    def _stop_timers(self) -> None:
+    def stop(self) -> None:
+        """Send no more: the next start does."""
+        self._is_stopped = True
         for cancel in self._timers.values():
             cancel()
 
@@ -104,15 +115,18 @@ class Fallback:
             return None
         # It goes on where the caller is cancelled.
         await asyncio.wait([task])
+        if task.cancelled():
+            # The next start goes on.
+            raise failed("may_have_been_sent")
         return task.result()
 
     @callback
     def _status_changed(self, message: OutboundMessage) -> None:
-        if message.sms_instead is None:
+        if message.sms_instead is None or self._is_stopped:
             return
         if message.status is Status.FAILED:
             self._send_sms(message, message.sms_instead)
-        elif message.status is Status.ACCEPTED and message.sms_after:
+        elif message.status in _NOT_REPORTED and message.sms_after and message.message_id not in self._timers:
             due_at = max(message.leaves_at + message.sms_after, dt_util.utcnow().timestamp())
             job = HassJob(partial(self._time_is_over, message.message_id), cancel_on_shutdown=True)
             self._timers[message.message_id] = async_track_point_in_utc_time(
@@ -124,12 +138,12 @@ class Fallback:
         self._timers.pop(message_id, None)
         if waiting := self._waiting(message_id):
             await self._reports.look_up([waiting])
-        if (waiting := self._waiting(message_id)) and waiting.sms_instead:
+        if (waiting := self._waiting(message_id)) and waiting.sms_instead and not self._is_stopped:
             self._send_sms(waiting, waiting.sms_instead)
 
     def _waiting(self, message_id: str) -> OutboundMessage | None:
         message = self._messages.find(message_id)
-        return message if message and message.status is Status.ACCEPTED else None
+        return message if message and message.status in _NOT_REPORTED else None
 
     @callback
     def _send_sms(self, message: OutboundMessage, sms: SendRequest) -> None:

@@ -23,9 +23,10 @@ class Job[ResultT]:
         self.is_wanted = True
         self._has_left = False
 
-    def leaves(self, has_left: bool) -> None:
-        """Record that a request is about to be made, or that the service has certainly not accepted it."""
+    def leaves(self, has_left: bool) -> bool:
+        """Record that a request is about to be made, or that the service has certainly not accepted it; return `is_wanted`."""
         self._has_left = has_left
+        return self.is_wanted
 
     async def result(self) -> ResultT:
         """Wait for the task; return its result. Raises HomeAssistantError."""
@@ -51,6 +52,11 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: set[Job[Any]] = set()
         self.is_stopped = False
+
+    def check(self) -> None:
+        """Raise HomeAssistantError where nothing is sent any more, as the account is being unloaded."""
+        if self.is_stopped:
+            raise failed("interrupted")
 
     def add[ResultT](self, job: Job[ResultT], task: asyncio.Task[ResultT]) -> Job[ResultT]:
         """Keep a job, which the task carries out, until it is done; return it."""

@@ -9,6 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
+from homeassistant.util.async_ import create_eager_task
 
 from ..api import (
     Channel,
@@ -23,7 +24,7 @@ from ..api import (
 from ..contacts import Contact, Route
 from ..errors import failed, invalid
 from ..texts import join_halves, text_to_send
-from .delivery import Delivery, Retry, reason_of
+from .delivery import Delivery, Retry, TooLate, reason_of
 from .fallback import Fallback
 from .jobs import TASK_NAME, Job, Jobs
 from .log_search import LogUnreadable
@@ -65,38 +66,51 @@ class Outbox:
         self._fallback = Fallback(
             hass, entry, messages=messages, reports=reports, send=self._send_sms_instead
         )
-        self._queue = SendQueue(hass, messages=messages, give=self._give_waiting, end=delivery.give_up)
+        self._queues = {
+            is_urgent: SendQueue(
+                hass,
+                is_urgent=is_urgent,
+                messages=messages,
+                give=self._give_waiting,
+                end=delivery.give_up,
+            )
+            for is_urgent in (True, False)
+        }
         self.recipients = recipients
         self._jobs = Jobs()
 
     @callback
     def start(self) -> None:
         """Take up what an earlier run has left. It waits until `resume`."""
-        self._queue.start()
+        for queue in self._queues.values():
+            queue.start()
         # Home Assistant would stop without waiting, and the next start would not know how sending ended.
         self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self._jobs.wait)))
 
     @callback
     def resume(self) -> None:
         """Send what an earlier run has left, and an SMS where WhatsApp fails, from now on."""
-        self._queue.resume()
+        for queue in self._queues.values():
+            queue.resume()
         self._fallback.start()
 
     async def stop(self) -> None:
         """Send no more. Wait for what has left, for 15 seconds at most; the next start finds out about the rest."""
-        self._queue.stop()
+        for queue in self._queues.values():
+            queue.stop()
         await self._jobs.stop()
+        self._fallback.stop()
 
     @property
     def waiting(self) -> int:
         """Return how many messages wait for the service."""
-        return len(self._queue)
+        return sum(map(len, self._queues.values()))
 
     @callback
     def retry_now(self) -> None:
         """Send what waits: the service has just answered."""
-        if self.waiting:
-            self._queue.retry_now()
+        for queue in self._queues.values():
+            queue.retry_now()
 
     async def send(
         self, recipients: Iterable[str | int | Contact], text: str, options: SendOptions
@@ -114,6 +128,7 @@ class Outbox:
             raise invalid("send_at_past")
         found = self.recipients.resolve(recipients, options)
         media = await self._read_media(found, options)
+        self._jobs.check()
         messages = [
             message_to(recipient, text, options, self._link_for(recipient, media)) for recipient in found
         ]
@@ -122,8 +137,9 @@ class Outbox:
         for message in messages:
             job = Job[OutboundMessage]()
             jobs.append(self._jobs.add(job, create_task(self._send_one(message, job), TASK_NAME)))
+        # Eagerly, as a task that is cancelled before it has begun would leave its job running.
         outcomes = await asyncio.gather(
-            *(self._outcome(job, text, options) for job in jobs), return_exceptions=True
+            *(create_eager_task(self._outcome(job, text, options)) for job in jobs), return_exceptions=True
         )
         return _all_or_raise(found, outcomes)
 
@@ -134,6 +150,7 @@ class Outbox:
             raise invalid("not_failed")
         if known and known.service_id is None:
             raise invalid("never_accepted")
+        self._jobs.check()
         message = replace(
             known or OutboundMessage(message_id=message_id, channel=Channel.SMS, recipient="", contact=None),
             context=options.context,
@@ -147,6 +164,7 @@ class Outbox:
     async def notify(self, phone: Phone, text: str, title: str | None, options: SendOptions) -> None:
         """Show a notification on a phone of the account. Raises HomeAssistantError."""
         text, title = text_to_send(text), join_halves(title or "")
+        self._jobs.check()
         job = Job[None]()
         showing = self._delivery.notify(
             phone.sid,
@@ -182,13 +200,13 @@ class Outbox:
         retry = Retry()
         try:
             message = self._delivery.count(message)
-            if message.expires_at and not message.is_urgent and self.waiting:
+            if message.expires_at and not message.is_urgent and self._queues[False]:
                 # Those before it go first.
                 return await self._wait(message, at_once=True)
             while True:
                 try:
                     return await self._delivery.give(message, job.leaves)
-                except (NotReachable, RateLimited, LogUnreadable) as err:
+                except (NotReachable, RateLimited, LogUnreadable, TooLate) as err:
                     message = self._messages.find(message.message_id) or message
                     if not job.is_wanted:
                         raise
@@ -212,7 +230,7 @@ class Outbox:
         """Have a message wait in the queue; return it. It is on disk before its caller is answered."""
         message = self._messages.put(replace(message, keeps_id=True))
         await self._messages.save()
-        return self._queue.add(message, at_once=at_once)
+        return self._queues[message.is_urgent].add(message, at_once=at_once)
 
     def _not_sent(self, message: OutboundMessage, job: Job[OutboundMessage], reason: str) -> None:
         """Forget a message that was not sent, or may have been, and report it where nobody waits for the answer."""
@@ -245,7 +263,7 @@ class Outbox:
             if err.is_lasting:
                 self._delivery.give_up(message, LIMIT)
             raise
-        except NotReachable, RateLimited, LogUnreadable:
+        except NotReachable, RateLimited, LogUnreadable, TooLate:
             raise
         except SmsMobileApiError as err:
             self._delivery.give_up(message, reason_of(err))

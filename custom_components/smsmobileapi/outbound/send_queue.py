@@ -12,7 +12,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from ..api import NotReachable, RateLimited, SmsMobileApiError, Status
-from .delivery import UNKNOWN_AT_MOST
+from .delivery import UNKNOWN_AT_MOST, TooLate
 from .log_search import LogUnreadable
 from .messages import Messages
 from .models import OutboundMessage
@@ -28,7 +28,7 @@ LOOKED_FOR: Final = 600.0
 
 
 class SendQueue:
-    """The queue of one account: urgent messages first, then the oldest.
+    """A queue of one account, in order: one of the urgent messages, which wait for no others, or one of the rest.
 
     `give` gives a message to the service and follows it, or raises; `end` reports one that was not sent, and why.
     """
@@ -37,11 +37,13 @@ class SendQueue:
         self,
         hass: HomeAssistant,
         *,
+        is_urgent: bool,
         messages: Messages,
         give: Callable[[OutboundMessage], Awaitable[object]],
         end: Callable[[OutboundMessage, str], None],
     ) -> None:
         self._hass = hass
+        self._is_urgent = is_urgent
         self._messages = messages
         self._give = give
         self._end = end
@@ -59,7 +61,11 @@ class SendQueue:
     @callback
     def start(self) -> None:
         """Take up what an earlier run has left. It waits until `resume`."""
-        self._ids = {message.message_id for message in self._messages if message.status is Status.QUEUED}
+        self._ids = {
+            message.message_id
+            for message in self._messages
+            if message.status is Status.QUEUED and message.is_urgent is self._is_urgent
+        }
 
     @callback
     def resume(self) -> None:
@@ -98,11 +104,11 @@ class SendQueue:
     @callback
     def retry_now(self) -> None:
         """Try all messages again soon: the service may be back."""
-        self._plan(0)
+        if self._ids:
+            self._plan(0)
 
     def _waiting(self) -> list[OutboundMessage]:
-        waiting = [message for message in self._messages if message.message_id in self._ids]
-        return sorted(waiting, key=lambda message: not message.is_urgent)
+        return [message for message in self._messages if message.message_id in self._ids]
 
     @callback
     def _plan(self, seconds: float) -> None:
@@ -115,7 +121,7 @@ class SendQueue:
         self._stop_timer()
         if not self._ids or self._is_working or self._is_stopped:
             return
-        due_at = min(self._next_at, *(message.expires_at for message in self._waiting()))
+        due_at = min((self._next_at, *(message.expires_at for message in self._waiting())))
         job = HassJob(self._work, "Send what waits", cancel_on_shutdown=True)
         time = dt_util.utc_from_timestamp(max(due_at, dt_util.utcnow().timestamp()))
         self._cancel_timer = async_track_point_in_utc_time(self._hass, job, time)
@@ -154,7 +160,7 @@ class SendQueue:
                 return min(max(err.retry_after, FIRST_PAUSE), LONGEST_PAUSE)
             except NotReachable:
                 break
-            except LogUnreadable, LimitReached:
+            except LogUnreadable, LimitReached, TooLate:
                 if (now := self._messages.find(message.message_id)) and now.status is Status.QUEUED:
                     continue
             except (SmsMobileApiError, HomeAssistantError) as err:
