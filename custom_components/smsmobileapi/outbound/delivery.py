@@ -57,7 +57,7 @@ type Leaves = Callable[[bool], bool]
 class TooLate(SmsMobileApiError):
     """The time of a message was over before it left; it may have left before."""
 
-    code = "expired"
+    code = NotReachable.code
 
 
 class Delivery:
