@@ -592,6 +592,21 @@ async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
         hooked.assert_private([], err)
 
 
+async def test_an_action_that_waits_is_told_that_its_sms_was_interrupted(
+    hooked: Case, monkeypatch: Patch
+) -> None:
+    """An error, and not a cancellation, which would end the automation in silence."""
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.jobs.STOPS_WITHIN", 0.1)
+    sending = asyncio.create_task(hooked.outcome(wait_for_report=60, **ELSE_SMS))
+    await until(lambda: hooked.pending)
+    gate = hooked.gate(monkeypatch)
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    await gate.is_reached()
+    await hooked.home.config_entries.async_reload(hooked.account.entry_id)
+    assert await sending == "may_have_been_sent"
+    gate.open()
+
+
 async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers_failed(
     hooked: Case, monkeypatch: Patch
 ) -> None:
