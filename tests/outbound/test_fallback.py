@@ -291,6 +291,33 @@ async def test_a_report_long_after_or_before_the_answer_is_followed_by_an_sms_to
     assert hooked.channels == ["whatsapp", "sms"] * 2
 
 
+async def test_a_report_days_later_is_not_followed_by_an_sms(
+    hooked: Case, freezer: Clock, events: Events
+) -> None:
+    hooked.service.delivery_delay = LONG
+    await hooked.send(**ELSE_SMS)
+    await hooked.pass_time(freezer, days=1, minutes=1)
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    await hooked.settle()
+    await hooked.pass_time(freezer, seconds=1)
+    assert hooked.channels == ["whatsapp"]
+    assert [event.data["error"] for event in events] == ["NO_SERVICE", "expired"]
+    assert hooked.sent_in_a_day == 0
+
+
+@pytest.mark.parametrize("sms_after", ["24:00:00", "00:05:00"])
+async def test_an_sms_that_is_due_while_home_assistant_is_down_is_sent_for_a_day(
+    hooked: Case, freezer: Clock, sms_after: str
+) -> None:
+    hooked.service.delivery_delay = LONG
+    await hooked.send(sms_after=sms_after, **ELSE_SMS)
+    await hooked.unload()
+    freezer.tick(timedelta(hours=24, minutes=4))
+    await hooked.set_up()
+    await hooked.pass_time(freezer, seconds=1)
+    assert hooked.channels == ["whatsapp", "sms"]
+
+
 async def test_the_sms_is_sent_as_the_action_asked_but_for_what_an_sms_does_not_have(hooked: Case) -> None:
     hooked.service.phones.append(Phone(sid="phone-2", label="Kitchen"))
     phones = await hooked.account.runtime_data.client.verify_credentials(zone=dt_util.get_default_time_zone())
@@ -563,6 +590,21 @@ async def test_an_action_that_waits_raises_why_there_is_no_sms_or_why_it_failed(
         err = await waiting
         assert err.translation_key == key
         hooked.assert_private([], err)
+
+
+async def test_an_action_that_waits_is_told_that_its_sms_was_interrupted(
+    hooked: Case, monkeypatch: Patch
+) -> None:
+    """An error, and not a cancellation, which would end the automation in silence."""
+    monkeypatch.setattr("custom_components.smsmobileapi.outbound.jobs.STOPS_WITHIN", 0.1)
+    sending = asyncio.create_task(hooked.outcome(wait_for_report=60, **ELSE_SMS))
+    await until(lambda: hooked.pending)
+    gate = hooked.gate(monkeypatch)
+    await hooked.report(hooked.sent[0], "failed", "NO_SERVICE")
+    await gate.is_reached()
+    await hooked.home.config_entries.async_reload(hooked.account.entry_id)
+    assert await sending == "may_have_been_sent"
+    gate.open()
 
 
 async def test_an_action_does_not_wait_for_longer_than_it_says_and_never_answers_failed(

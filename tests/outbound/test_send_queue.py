@@ -129,6 +129,18 @@ async def test_one_whose_time_is_over_while_it_waits_for_its_turn_does_not_leave
     assert [event.data["error"] for event in events if event.data["status"] == "failed"] == ["expired"]
 
 
+async def test_whatever_the_service_takes_shows_that_it_is_back(case: Case, freezer: Clock) -> None:
+    outage(case)
+    await queue(case, "alarm", urgent=True)
+    # By now it is tried once a minute, and has just been.
+    for _ in range(9):
+        await case.pass_time(freezer, minutes=1)
+    end_outage(case)
+    await case.send(message="1")
+    await case.pass_time(freezer, seconds=1)
+    assert texts(case) == ["1", "alarm"]
+
+
 async def test_a_poll_that_succeeds_sends_what_waits(case: Case, freezer: Clock) -> None:
     outage(case)
     await queue(case, "1")

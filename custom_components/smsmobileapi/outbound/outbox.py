@@ -40,7 +40,7 @@ from .send_queue import SendQueue
 # The service splits a text into as many SMS as it takes, and each is paid for: this is some 27 of them.
 MAX_TEXT_LENGTH: Final = 4_000
 DEFAULT_TITLE: Final = "Home Assistant"
-# How long it is tried to send the SMS in place of a WhatsApp message.
+# Until when the SMS in place of a WhatsApp message is sent, from the time of that, or the end of `sms_after`, on.
 SMS_WITHIN: Final = 86_400  # seconds
 LIMIT: Final = "limit"  # the error of a report
 
@@ -205,7 +205,7 @@ class Outbox:
                 return await self._wait(message, at_once=True)
             while True:
                 try:
-                    return await self._delivery.give(message, job.leaves)
+                    sent = await self._delivery.give(message, job.leaves)
                 except (NotReachable, RateLimited, LogUnreadable, TooLate) as err:
                     message = self._messages.find(message.message_id) or message
                     if not job.is_wanted:
@@ -213,6 +213,10 @@ class Outbox:
                     if message.expires_at:
                         return await self._wait(message)
                     await retry.wait(err)
+                else:
+                    # The service is back for what waits, too.
+                    self.retry_now()
+                    return sent
         except LimitReached as err:
             if job.is_wanted and not job.has_caller and not err.is_lasting:
                 return await self._wait(message)
@@ -259,6 +263,7 @@ class Outbox:
         giving = self._delivery.give(message, job.leaves)
         try:
             await self._jobs.add(job, self._hass.async_create_task(giving, TASK_NAME)).result()
+            self.retry_now()
         except LimitReached as err:
             if err.is_lasting:
                 self._delivery.give_up(message, LIMIT)
@@ -292,8 +297,9 @@ class Outbox:
 
     @callback
     def _send_sms_instead(self, whatsapp: OutboundMessage, sms: SendRequest) -> asyncio.Task[OutboundMessage]:
-        """Send the SMS in place of a WhatsApp message, but not before its time, and for a day where the service can't be reached."""
-        message = whatsapp.sms_in_its_place(sms, expires_at=dt_util.utcnow().timestamp() + SMS_WITHIN)
+        """Send the SMS in place of a WhatsApp message, but not before its time, and not more than a day after it."""
+        is_due_at = whatsapp.leaves_at + whatsapp.sms_after
+        message = whatsapp.sms_in_its_place(sms, expires_at=is_due_at + SMS_WITHIN)
         job = Job[OutboundMessage](has_caller=False)
         task = self._hass.async_create_task(self._send_one(message, job), TASK_NAME)
         return self._jobs.add(job, task).task
