@@ -180,11 +180,13 @@ class Tally:
             report = line["report"]
             told[f"report {report['status']} {report['error'] or ''}"] += 1
             text = by_context.get(line["context"]) or by_id.get(report["message_id"])
-            text = text or _untold(planned, runs, arrived, report)
+            # That a message of which no more is known here was sent says nothing.
+            if text is None and report["status"] != "sent":
+                text = _best_match(planned, runs, arrived, report)
+                if text is None:
+                    unmatched.append(report)
             if text:
                 runs[text].reports.append(report)
-            elif report["status"] != "sent":
-                unmatched.append(report)
         verdicts = {
             message: _verdict(message, runs[message.text], arrived[message.text]) for message in planned
         }
@@ -210,16 +212,20 @@ class Tally:
             print(f"    {count:5} times: {text}")
 
 
-def _untold(
+def _best_match(
     planned: Sequence[Planned],
     runs: dict[str, _Run],
     arrived: dict[str, list[SentMessage]],
     report: Json,
 ) -> str | None:
-    """Return the text of a message to the number of a report that has begun, not arrived, and of which nothing was told."""
-    for message in planned:
-        run = runs[message.text]
-        is_open = run.has_begun and not (arrived[message.text] or run.is_failed or run.is_unknown)
-        if is_open and message.number == report["recipient"]:
-            return message.text
-    return None
+    """Return the text of a message to the number of a report: best one that has not arrived and of which nothing was told."""
+    begun = [
+        message.text
+        for message in planned
+        if message.number == report["recipient"] and runs[message.text].has_begun
+    ]
+    return min(
+        begun,
+        key=lambda text: (bool(arrived[text]), runs[text].is_failed or runs[text].is_unknown),
+        default=None,
+    )

@@ -17,6 +17,8 @@ FIELDS = [
     "sim",
     "region",
     "offline_hours",
+    "max_age_hours",
+    "private_history",
 ]
 MINUTE = 60
 
@@ -85,6 +87,8 @@ async def restart(tour: Tour) -> None:
         "sim": "1",
         "region": "AT",
         "offline_hours": 7,
+        "max_age_hours": 25,
+        "private_history": True,
         "signing_secret": tour.secret("signing"),
     }
     async with tour.temporary_options(tour.first, **values):

@@ -118,8 +118,8 @@ async def calls(tour: Tour) -> None:
     call = account.add_call("missed", DORA, name=name)
     status = await tour.simulator.deliver_v2(account, "call.missed", call_data(call))
     check(status == 202, f"the webhook answered {status}")
+    state = await tour.hass.wait_for_state(f"event.{DOMAIN}_call")
+    check(state["attributes"]["event_type"] == "missed", f"the entity is {state}")
     await tour.reload(tour.first)
     fired = [event["direction"] for event in tour.fired(CALLED, name=name)]
     check(fired == ["missed", "incoming", "outgoing", "missed"], f"these were fired: {fired}")
-    state = await tour.hass.wait_for_state(f"event.{DOMAIN}_call")
-    check(state["attributes"]["event_type"] == "missed", f"the entity is {state}")
