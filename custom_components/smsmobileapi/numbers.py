@@ -183,6 +183,11 @@ def mask(number: str) -> str:
     return f"{number[:3]}…{number[-2:]}"
 
 
+def is_name(text: str | None) -> bool:
+    """Return whether a text is a name, not a number in the place of one."""
+    return text is not None and mask(text) == text
+
+
 def _clean(text: str) -> str:
     """Return the text with ASCII digits, plus, minus and single spaces, and without invisible characters."""
     text = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
