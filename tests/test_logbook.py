@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.smsmobileapi.account import SmsMobileApiConfigEntry
-from custom_components.smsmobileapi.api import Call
+from custom_components.smsmobileapi.api import Call, ReceivedMessage
 from custom_components.smsmobileapi.const import EVENT_CALL
 from custom_components.smsmobileapi.logbook import async_describe_events
 from simulator import Account
@@ -60,9 +60,18 @@ async def test_texts_and_numbers_can_be_kept_out_of_the_history(
     received: Events,
     is_private: bool,
 ) -> None:
-    """Which has bus events, states, and their attributes but for some."""
+    """Which has bus events, states, and their attributes but for some. WhatsApp may give a number as the name, too."""
     home.config_entries.async_update_entry(account, options={"private_history": is_private})
     calls = await receive(home, account, service_account)
+    times = dict.fromkeys(("occurred", "posted_at"), dt_util.utcnow())
+    data = {"from": BEN, "contact_name": BEN, "message": "a secret"}
+    message = ReceivedMessage.from_event("whatsapp.received", data, event_id="w", **times)
+    account.runtime_data.inbox.receive(message)
+    call = Call.from_event(
+        "call.missed", {"number": BEN, "name": BEN}, event_id="c", occurred=dt_util.utcnow()
+    )
+    account.runtime_data.inbox.receive(call)
+    await settle(home)
     saved = [str(event.data) for event in (*received, *calls)]
     for state in home.states.async_all(["event", "sensor"]):
         assert state.state_info
@@ -71,7 +80,7 @@ async def test_texts_and_numbers_can_be_kept_out_of_the_history(
         saved.append(f"{state.state} {recorded}")
     has_secret = any(secret in each for each in saved for secret in ("a secret", ANNA, BEN))
     assert has_secret is not is_private
-    assert [event.data["contact"] for event in received] == ["Anna", None]
+    assert [event.data["contact"] for event in received] == ["Anna", None, None]
     shown = home.states.get("event.smsmobileapi_message")
     assert shown
     assert (shown.attributes["message"], shown.attributes["sender"]) == ("a secret", BEN)

@@ -84,8 +84,8 @@ class SignalEvent(PushEntity, EventEntity):
 
     entity_description: SignalEventDescription
     _entry: SmsMobileApiConfigEntry
-    # What people write, and their numbers.
-    _unrecorded_attributes = frozenset({"message", "number", "recipient", "sender"})
+    # What people write, and their numbers, which a phone may show as their names.
+    _unrecorded_attributes = frozenset({"message", "name", "number", "recipient", "sender", "sender_name"})
 
     @override
     async def async_get_last_state(self) -> State | None:

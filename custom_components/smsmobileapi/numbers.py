@@ -26,7 +26,7 @@ _SHORT_CODE: Final = re.compile(r"\d{3,6}")
 # Senders that are no complete numbers: they are left as they are.
 _SHORT_SENDER: Final = re.compile(r"\d{3,8}")
 # A sender's number as WhatsApp writes it, perhaps with the device (`:12`).
-_WHATSAPP_SENDER: Final = re.compile(r"(\d{7,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)", re.IGNORECASE)
+_WHATSAPP_SENDER: Final = re.compile(r"\+?(\d{7,15})(?::\d+)?@(?:c\.us|s\.whatsapp\.net)", re.IGNORECASE)
 _INTERNATIONAL_DIGITS: Final = re.compile(r"\d{9,15}")
 _DECIMAL: Final = re.compile(r"\d{7,}\.\d")  # a number that was made a float: it has a digit too many
 _INTEGER_LIMIT: Final = 10**20  # Python refuses to convert much larger ones to text
@@ -181,6 +181,11 @@ def mask(number: str) -> str:
     if len(digits) < 9:
         return f"{digits[0]}…{digits[-1]}"
     return f"{number[:3]}…{number[-2:]}"
+
+
+def is_name(text: str | None) -> bool:
+    """Return whether a text is a name, not a number in the place of one."""
+    return text is not None and mask(text) == text
 
 
 def _clean(text: str) -> str:

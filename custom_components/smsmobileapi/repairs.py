@@ -182,7 +182,8 @@ class _KeptMessagesFlow(RepairsFlow):
     async def async_step_drop(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Drop them."""
         kept = _entry_of(self.hass, self.data).runtime_data.kept
-        kept.forget(len(kept.take()))
+        kept.take()
+        kept.forget_taken()
         return self.async_create_entry(data={})
 
 

@@ -16,7 +16,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory
 from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.restore_state import RestoreEntity
+from homeassistant.helpers.restore_state import RestoredExtraData, RestoreEntity
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import dt as dt_util
 
@@ -131,7 +131,7 @@ class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
     Where texts are kept out of the history, which has all states, the state is the message's time.
     """
 
-    _unrecorded_attributes = frozenset({"message", "sender"})
+    _unrecorded_attributes = frozenset({"message", "sender", "sender_name"})
     _newest: datetime | None = None
 
     @override
@@ -145,8 +145,16 @@ class LastMessage(AccountEntity, SensorEntity, RestoreEntity):
             self._newest = dt_util.parse_datetime(last_state.attributes.get("received_at") or "")
             if self.hass.state is not CoreState.running:
                 self._show(last_state.attributes)
+        if (saved := await self.async_get_last_extra_data()) and (newest := saved.as_dict()["newest"]):
+            self._newest = dt_util.parse_datetime(newest)
         signal = signal_message(self._entry.entry_id)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._message_received))
+
+    @property
+    @override
+    def extra_restore_state_data(self) -> RestoredExtraData:
+        """Return the time of the newest message: after a reload the message is not shown, but still the newest."""
+        return RestoredExtraData({"newest": self._newest and self._newest.isoformat()})
 
     @callback
     def _message_received(self, inbound: InboundMessage) -> None:

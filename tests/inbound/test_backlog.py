@@ -22,7 +22,11 @@ TEXTS = 600
 @pytest.fixture(autouse=True)
 def as_at_home(_impatience: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it wait as long as in a home."""
-    for name, seconds in (("inbox.PAUSE_SECONDS", 0.01), ("ledger.TURN_SECONDS", 0.2)):
+    for name, seconds in (
+        ("inbox.PAUSE_SECONDS", 0.01),
+        ("journal.TURN_SECONDS", 0.2),
+        ("ledger.TURN_SECONDS", 0.2),
+    ):
         monkeypatch.setattr(f"custom_components.smsmobileapi.inbound.{name}", seconds)
 
 
@@ -115,6 +119,27 @@ async def test_what_the_webhook_brings_meanwhile_waits_for_its_turn_and_outlives
     ha.received.clear()
     await ha.started()
     assert ha.texts.count("last") == 1
+
+
+async def test_it_outlives_a_kill_also_where_others_were_fired_just_before(ha: Installation) -> None:
+    await ha.start_up()
+    assert await ha.post(whatsapp_event("first")) == HTTPStatus.ACCEPTED
+    await ha.started()
+    receive_backlog(ha)
+    polling = asyncio.create_task(ha.poll())
+    while len(ha.received) < 2:
+        await asyncio.sleep(0)
+    assert await ha.handle(whatsapp_event("last")) == HTTPStatus.ACCEPTED
+    # By now it is written that the first was fired.
+    await asyncio.sleep(0.8)
+    assert "last" not in ha.texts
+    files = ha.files()
+    await polling
+    await ha.kill(files)
+    ha.received.clear()
+    await ha.started()
+    assert ha.texts.count("last") == 1
+    assert "first" not in ha.texts
 
 
 async def test_a_stop_in_the_middle_loses_and_doubles_nothing(ha: Installation) -> None:

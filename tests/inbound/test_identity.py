@@ -3,6 +3,7 @@
 import asyncio
 from hashlib import blake2b
 from http import HTTPStatus
+import json
 import sqlite3
 import time
 from typing import Any
@@ -17,7 +18,7 @@ from simulator import sms_data
 from ..conftest import add_account, settle
 from ..disk import rows_of
 from .installation import Installation
-from .service import ANNA, BEN, event, sms, v1, whatsapp
+from .service import ANNA, BEN, event, sms, transcript, v1, whatsapp
 
 
 def posted(text: str, guid: str, phone: str = "phone-1") -> bytes:
@@ -81,8 +82,28 @@ async def test_an_id_that_is_used_again_much_later(
     assert ha.texts == ["open"] * 2
 
 
+async def test_an_id_that_is_used_again_by_a_message_without_a_time(
+    ha: Installation, freezer: FrozenDateTimeFactory
+) -> None:
+    """A transcript never has one."""
+    for index in range(2):
+        times = dict.fromkeys(("created_at", "occurred_at"), dt_util.utcnow().isoformat())
+        data = transcript("open", "1", received_at=None)
+        body = json.loads(event("whatsapp.voice.transcribed", data, f"e{index}")) | times
+        assert await ha.post(body) == HTTPStatus.ACCEPTED
+        assert await ha.post(body | {"id": f"again {index}"}) == HTTPStatus.ACCEPTED
+        await ha.pass_time(freezer, days=90)
+    assert ha.texts == ["open"] * 2
+
+
 async def test_equal_texts_of_a_minute_are_two_where_the_time_has_no_seconds(ha: Installation) -> None:
-    for time_received in ("2026-11-02 10:15", "2026-11-02", "2026-11-02T10:15+01:00", "noon"):
+    for time_received in (
+        "2026-11-02 10:15",
+        "2026-11-02",
+        "2026-11-02T10:15+01:00",
+        "20261102T1015",
+        "noon",
+    ):
         ha.received.clear()
         body = {"number": ANNA, "message": "TACHO 0", "time_received": time_received}
         for guid in ("1", "2", "2", "1"):
@@ -100,6 +121,27 @@ async def test_what_is_no_id_is_shared_by_all(ha: Installation, no_id: str) -> N
         data = sms("by V2", no_id, received_at=f"2026-09-23T12:00:0{index}Z")
         assert await ha.post(event("sms.received", data, f"e{index}")) == HTTPStatus.ACCEPTED
     assert sorted(ha.texts) == ["by V2"] * 3 + ["text 0", "text 1", "text 2"]
+
+
+@pytest.mark.parametrize("no_id", ["0", 0, "null", "undefined", "None"])
+async def test_an_event_without_an_id_of_its_own_is_known_by_its_body(
+    ha: Installation, no_id: object
+) -> None:
+    bodies = [
+        event("sms.received", sms("TACHO 0", "0", received_at=f"2026-09-23T12:00:0{second}Z"), no_id)
+        for second in range(2)
+    ]
+    for body in bodies:
+        assert await ha.post(body) == HTTPStatus.ACCEPTED
+        assert await ha.post(body) == HTTPStatus.OK
+    assert ha.texts == ["TACHO 0"] * 2
+
+
+async def test_a_text_by_v1_and_poll_that_has_no_id(ha: Installation) -> None:
+    row = ha.account.receive(ANNA, "hi", "0")
+    assert await ha.simulator.deliver(ha.account, row) == HTTPStatus.OK
+    await ha.poll()
+    assert ha.texts == ["hi"]
 
 
 async def test_a_text_that_was_completed_under_its_id(ha: Installation) -> None:
@@ -148,6 +190,7 @@ async def test_an_equal_text_on_another_channel_is_another(ha: Installation) -> 
     [
         *((f"36301234567{end}", ANNA) for end in ("", "@c.us", "@s.whatsapp.net", ":12@s.whatsapp.net")),
         # A number of Singapore that has as many digits as a national one elsewhere.
+        (f"{ANNA}@c.us", ANNA),
         ("6591234567@c.us", "+6591234567"),
         ("123456789012345@lid", "123456789012345@lid"),
     ],

@@ -1,7 +1,7 @@
 """What came too late to act on, and what a restored backup does not know: kept, counted and shown, but not fired."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 import json
@@ -78,6 +78,25 @@ async def test_what_is_older_than_a_day_is_kept_and_can_be_fired_after_all(
     await ha.poll()
     assert len(ha.texts) == 4
     assert issue(ha) is None
+
+
+@pytest.mark.parametrize("again", [Installation.kill, Installation.start_up])
+async def test_what_is_to_be_fired_outlives_the_start(
+    ha: Installation, again: Callable[[Installation], Awaitable[None]]
+) -> None:
+    receive(ha, "old", hours=40)
+    await ha.poll()
+    await ha.start_up()
+    assert (await fire_kept(ha))["fired"] == 1
+    await ha.second()
+    await again(ha)
+    assert len(ha.entry.runtime_data.kept) == 1
+    await fire_kept(ha)
+    await ha.started()
+    assert ha.texts == ["old"]
+    await ha.second()
+    await ha.reload()
+    assert len(ha.entry.runtime_data.kept) == 0
 
 
 @pytest.mark.parametrize(("choice", "fired"), [("fire", 2), ("drop", 0)])

@@ -15,7 +15,7 @@ _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 # Ids that gateways send where they have none.
 _NO_IDS: Final = frozenset({"0", "null", "undefined", "none"})
-_WITH_SECONDS: Final = re.compile(r".*(:\d\d:|T\d\d)\d\d.*", re.DOTALL)
+_WITH_SECONDS: Final = re.compile(r".*(:\d\d:|T\d{4})\d\d.*", re.DOTALL)
 
 
 def list_of(answer: Any, name: str) -> list[Any] | None:

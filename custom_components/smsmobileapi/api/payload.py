@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from hashlib import blake2b
 import json
 from typing import Any, Final
 
 from .calls import Call
 from .errors import InvalidPayload
 from .models import ReceivedMessage, Source
-from .parsing import parse_time, text_of
+from .parsing import id_of, parse_time, text_of
 from .sending import StatusReport
 
 _MESSAGES: Final = {"sms.received", "whatsapp.received", "whatsapp.voice.transcribed"}
@@ -40,15 +41,17 @@ def parse_body(body: bytes, *, zone: tzinfo, arrived: datetime) -> ReceivedMessa
     except ValueError, RecursionError:
         raise InvalidPayload("not JSON") from None
     if isinstance(row, Mapping) and "type" in row and "data" in row:
-        return _event(row, arrived=arrived)
+        return _event(row, body, arrived=arrived)
     return ReceivedMessage.from_api(row, source=Source.WEBHOOK, zone=zone, arrived=arrived)
 
 
-def _event(row: Mapping[str, Any], *, arrived: datetime) -> WebhookEvent:
+def _event(row: Mapping[str, Any], body: bytes, *, arrived: datetime) -> WebhookEvent:
     """Read a V2 event. What is missing in its data is empty; a missing time or id is replaced by that of the event (D)."""
-    kind, data, event_id = text_of(row, "type"), row["data"], text_of(row, "id")
-    if not kind or not event_id or not isinstance(data, Mapping):
+    kind, data = text_of(row, "type"), row["data"]
+    if not kind or not text_of(row, "id") or not isinstance(data, Mapping):
         raise InvalidPayload("no event")
+    # 0 or null, which many may share, is none: then a redelivery is known by its body.
+    event_id = id_of(row, "id") or blake2b(body, digest_size=16).hexdigest()
     occurred = parse_time(row.get("occurred_at"), UTC) or arrived
     posted_at = parse_time(row.get("created_at"), UTC) or arrived
     content: ReceivedMessage | Call | StatusReport | None = None

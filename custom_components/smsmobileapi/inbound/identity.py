@@ -69,7 +69,7 @@ def _message_identity(message: ReceivedMessage, sender: str) -> Identity:
     if message.message_id:
         kind = "transcript" if message.is_transcript else "id"
         parts = (kind, message.channel, message.message_id, sender, text)
-        strong, nearby = _dated(parts, message.received_at, is_timed=message.origin is not None)
+        strong, nearby = _dated(parts, message.received_at, message)
         return Identity(strong=strong, nearby=nearby, weak=tuple(weak))
     if not weak:
         is_listed = message.source is Source.POLL
@@ -88,7 +88,7 @@ def _call_identity(call: Call, number: str) -> Identity:
     nearby: tuple[bytes, ...] = ()
     if call.call_id:
         parts = ("call", call.direction, call.call_id, number)
-        strong, nearby = _dated(parts, call.started_at, is_timed=call.origin is not None)
+        strong, nearby = _dated(parts, call.started_at, call)
     second = int(call.started_at.timestamp())
     times = [str(second), str(second + 1)] if is_timed(call) else []
     if not strong and not times:
@@ -98,14 +98,15 @@ def _call_identity(call: Call, number: str) -> Identity:
 
 
 def _dated(
-    parts: tuple[str, ...], time: datetime, *, is_timed: bool
+    parts: tuple[str, ...], time: datetime, arrival: ReceivedMessage | Call
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Return the key of an id on its day, and those of the days around it: months later, the id may be used again."""
     day = int(time.timestamp()) // _DAY
     around = [_hash(*parts, str(day + days)) for days in (0, -1, 1)]
-    # Without a time, the day is that of the arrival, which is another one when the same row is listed again.
+    # Of a row without a time, the day is that on which it was listed, and the same row is listed again.
+    is_dated = arrival.origin is not None or arrival.source is Source.WEBHOOK
     undated = _hash(*parts, "")
-    return ((around[0],), (*around[1:], undated)) if is_timed else ((undated,), tuple(around))
+    return ((around[0],), (*around[1:], undated)) if is_dated else ((undated,), tuple(around))
 
 
 def is_timed(call: Call) -> bool:
@@ -186,7 +187,8 @@ class Memory:
     """The keys of what is known, apart for what is sure to come from the service and for what was unsigned.
 
     Who knows only the webhook's address can send anything unsigned: it must not keep from firing what the service brings. So a
-    weak key of an unsigned message is known to other unsigned ones only; its strong key has the service's id in it.
+    weak key of an unsigned message is known only to other unsigned ones, and to those that the service gave no id; its strong
+    key has the service's id in it.
     """
 
     def __init__(self) -> None:
@@ -203,7 +205,8 @@ class Memory:
             or _has_one_of(self.verified, identity.weak, identity.phone, is_strong=False)
             or _has_one_of(self.unsigned, strong, identity.phone, is_strong=True)
             or (
-                trust is Trust.UNSIGNED
+                # Without an id it has nothing else by which the webhook's can be known.
+                (trust is Trust.UNSIGNED or not identity.strong)
                 and _has_one_of(self.unsigned, identity.weak, identity.phone, is_strong=False)
             )
         )

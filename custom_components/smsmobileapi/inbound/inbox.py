@@ -133,15 +133,16 @@ class Inbox:
         return new
 
     async def fire_kept(self) -> int:
-        """Fire the messages that were too old to act on; return how many there were. Raises InboxClosed."""
+        """Fire the messages that were too old to act on, at the latest with what is held; return how many there are.
+
+        Raises InboxClosed.
+        """
         self._raise_if_closed()
         messages = self._kept.take()
         for message, trust in messages:
             self._hold(self._item(message, is_signed=trust is Trust.SIGNED))
         if self._state is InboxState.OPEN:
             await self._fire_held()
-        if self.state is not InboxState.CLOSED:
-            self._kept.forget(len(messages))
         return len(messages)
 
     @callback
@@ -279,6 +280,7 @@ class Inbox:
         if self.state is InboxState.OPEN:
             self._held_memory = Memory()
             self._ledger.advance(polled)
+            self._kept.forget_taken()
             self.on_open()
             if fired > SLICE_ITEMS:
                 self.counts["caught up"] += fired

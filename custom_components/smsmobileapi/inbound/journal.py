@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+import json
 import sqlite3
 from typing import Final
 
@@ -16,6 +17,8 @@ from .models import Trust
 MAX_BODIES: Final = 2_000
 MAX_BYTES: Final = 16 * 1024 * 1024
 _INSERT: Final = "insert into journal (arrived, body, trust) values (?, ?, ?)"
+# By their times, as others may have come until it is written.
+_DELETE: Final = "delete from journal where arrived in (select value from json_each(?))"
 
 type _Row = tuple[str, bytes, str]
 
@@ -69,9 +72,11 @@ class Journal:
 
     @callback
     def clear(self) -> None:
-        """Forget all bodies, in the same transaction as what is written to the ledger now."""
+        """Forget all bodies that are there now, in the same transaction as what is written to the ledger now."""
+        if self._rows:
+            arrived = json.dumps([arrived for arrived, _, _ in self._rows])
+            self._database.write((_DELETE, [(arrived,)]), delay=TURN_SECONDS)
         self._rows, self._bytes = [], 0
-        self._database.write(("delete from journal", [()]), delay=TURN_SECONDS)
 
     def _snapshot(self) -> list[Statement]:
         return [(_INSERT, list(self._rows))]

@@ -13,12 +13,13 @@ from ..api import Channel, ReceivedMessage, Source
 from ..database_file import Statement
 from ..repairs import Issue, Issues
 from ..storage import Database
+from .ledger import TURN_SECONDS
 from .models import Trust
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_AT_MOST: Final = 1_000
 _INSERT: Final = "insert into kept (time, data) values (?, ?)"
-_DELETE: Final = "delete from kept where id in (select id from kept order by id limit ?)"
+_DELETE: Final = "delete from kept where id in (select id from kept order by id limit ? offset ?)"
 
 type KeptMessage = tuple[ReceivedMessage, Trust]
 # The Unix second in which it was kept, and the message as JSON.
@@ -32,6 +33,8 @@ class KeptMessages:
         self._database = database
         self._issues = issues
         self._rows: list[_Row] = []
+        # Those that were taken and are on disk until automations had their turn.
+        self._taken: list[_Row] = []
         database.add_snapshot(self._snapshot)
 
     async def load(self) -> None:
@@ -55,21 +58,24 @@ class KeptMessages:
         self._rows.append(row)
         if len(self._rows) > KEPT_AT_MOST:
             del self._rows[0]
-            self.forget(1)
+            self._database.write((_DELETE, [(1, len(self._taken))]))
         self._database.write((_INSERT, [row]))
         self._show()
 
     @callback
     def take(self) -> list[KeptMessage]:
-        """Return all messages in the order in which they were kept. They are saved until `forget`."""
+        """Return all messages in the order in which they were kept. They are saved until `forget_taken`."""
         rows, self._rows = self._rows, []
+        self._taken += rows
         self._show()
         return [_message(data) for _, data in rows]
 
     @callback
-    def forget(self, count: int) -> None:
-        """Delete the first `count` messages that were taken."""
-        self._database.write((_DELETE, [(count,)]))
+    def forget_taken(self) -> None:
+        """Delete the messages that were taken, when automations had their turn."""
+        if self._taken:
+            self._database.write((_DELETE, [(len(self._taken), 0)]), delay=TURN_SECONDS)
+            self._taken = []
 
     def _show(self) -> None:
         if self._rows:
@@ -78,7 +84,7 @@ class KeptMessages:
             self._issues.clear(Issue.KEPT_MESSAGES)
 
     def _snapshot(self) -> list[Statement]:
-        return [(_INSERT, [*self._rows])]
+        return [(_INSERT, [*self._taken, *self._rows])]
 
 
 def _as_json(value: Any) -> str:

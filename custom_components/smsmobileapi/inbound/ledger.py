@@ -22,8 +22,9 @@ from .models import Trust
 
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_AT_MOST: Final = 3 * 20_000  # keys; a message has two, by V2 three
-# Keys of unsigned messages, which anybody who knows the address can send. The next poll lists those of real ones.
-UNSIGNED_AT_MOST: Final = 4_000
+# Keys of unsigned messages, which anybody who knows the address can send: more than those of all that the webhook accepts
+# until the next poll, which lists the real ones.
+UNSIGNED_AT_MOST: Final = 10_000
 PRUNED_EVERY: Final = timedelta(hours=6)
 # A phone that was offline brings its messages late and with their own old times: now and then a poll asks for what is
 # younger than the newest message less the long overlap, otherwise less the short one.

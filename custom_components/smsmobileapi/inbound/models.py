@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 
 from ..api import Call, ReceivedMessage
 from ..contacts import Contact
+from ..numbers import is_name
 
 
 class Trust(StrEnum):
@@ -54,9 +55,12 @@ class InboundMessage:
     def as_event_data(self, *, is_private: bool) -> dict[str, Any]:
         """Return what the bus event `smsmobileapi_message_received` carries beside the account.
 
-        `sender_raw` is the sender as the service wrote it. With `is_private`, text and number are None.
+        `sender_raw` is the sender as the service wrote it. With `is_private`, text and number are None, also where the number
+        stands for the name.
         """
-        private = ("message", "sender", "sender_raw") if is_private else ()
+        private = ["message", "sender", "sender_raw"] if is_private else []
+        if is_private and not is_name(self.message.sender_name):
+            private.append("sender_name")
         return {
             **self.as_attributes(),
             "sender_raw": self.message.sender,
@@ -80,11 +84,14 @@ class InboundCall:
     context: Context
 
     def as_event_data(self, *, is_private: bool = False) -> dict[str, Any]:
-        """Return what the bus event `smsmobileapi_call` carries beside the account. With `is_private`, the number is None."""
+        """Return what the bus event `smsmobileapi_call` carries beside the account.
+
+        With `is_private`, the number is None, also where it stands for the name.
+        """
         return {
             "direction": self.call.direction.value,
             "number": None if is_private else self.number,
-            "name": self.call.name,
+            "name": None if is_private and not is_name(self.call.name) else self.call.name,
             "contact": self.contact.name if self.contact else None,
             "duration": self.call.duration,
             "started_at": self.call.started_at.isoformat(),
