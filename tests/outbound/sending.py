@@ -15,6 +15,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -310,6 +311,12 @@ def do_not_wait(monkeypatch: Patch) -> None:
     """Retry and look up at once: where the clock stands still, the shortest wait never ends."""
     monkeypatch.setattr(log_search, "LOOK_UPS", (0, 0, 0, 0, 0))
     monkeypatch.setattr(delivery, "FIRST_WAIT", 0)
+
+
+def change_clock(monkeypatch: Patch, **passed: float) -> None:
+    """Change the clock, while the monotonic one goes on."""
+    utcnow, difference = dt_util.utcnow, timedelta(**passed)
+    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + difference)
 
 
 def record_waits(monkeypatch: Patch) -> list[float]:

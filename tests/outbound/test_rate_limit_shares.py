@@ -1,6 +1,5 @@
 """The rules of the README: what each caller may send, so that a loop leaves enough for another automation's alarm."""
 
-from datetime import timedelta
 import errno
 import re
 import sqlite3
@@ -9,14 +8,13 @@ from typing import Any
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.smsmobileapi.outbound.rate_limit import LimitReached
 from custom_components.smsmobileapi.storage import database_path
 
 from ..package.reading import ROOT, read_text
-from .sending import ANNA, BELA, NOON, SEND, TEXT, Case, Clock, Log, Patch, warnings
+from .sending import ANNA, BELA, NOON, SEND, TEXT, Case, Clock, Log, Patch, change_clock, warnings
 from .test_rate_limit import flood_issue, placeholders
 
 LOOP, CHATTY, ALARM, OTHER = "automation.loop", "automation.chatty", "script.alarm", None
@@ -210,13 +208,20 @@ async def test_of_many_recipients_each_counts_its_parts(case: Case) -> None:
     assert (len(case.sent), case.sent_in_a_day) == (2, 6)
 
 
+async def test_one_person_who_gets_no_more_by_two_channels_is_one_sentence(
+    case: Case, freezer: Clock
+) -> None:
+    """The SMS can be sent later than the WhatsApp message."""
+    await case.set_options(messages_per_minute=12, messages_per_day=100)
+    await case.add_contact("Anna", ANNA, "both")
+    await case.send(BELA, message="1")
+    freezer.tick(2)
+    await case.send(BELA, message="x" * 700)
+    err = await case.error_of(recipients="Anna", message="x" * 700)
+    assert err.translation_key == "limit_minute_share"
+
+
 # The clock.
-
-
-def change_clock(monkeypatch: Patch, **passed: float) -> None:
-    """Change the clock, while the monotonic one goes on."""
-    utcnow, difference = dt_util.utcnow, timedelta(**passed)
-    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + difference)
 
 
 @pytest.mark.parametrize("hours", [1, -1, 24, -24, 87_600, -87_600])

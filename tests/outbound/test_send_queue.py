@@ -23,6 +23,7 @@ from .sending import (
     Events,
     Patch,
     Row,
+    change_clock,
     do_not_wait,
     moments,
     statuses,
@@ -95,6 +96,17 @@ async def test_one_that_failed_after_it_waited_is_sent_again_under_either_id(
     await hooked.report(hooked.sent[0], "sent")
     assert statuses(events) == [FAILED, FAILED, SENT]
     assert {event.data["message_id"] for event in events} == {row["message_id"]}
+
+
+async def test_a_clock_that_is_put_back_holds_nothing_up(
+    case: Case, freezer: Clock, monkeypatch: Patch
+) -> None:
+    outage(case)
+    await queue(case, "1")
+    end_outage(case)
+    change_clock(monkeypatch, hours=-5)
+    await case.pass_time(freezer, minutes=1)
+    assert texts(case) == ["1"]
 
 
 async def test_urgent_messages_wait_for_no_others(case: Case, freezer: Clock, monkeypatch: Patch) -> None:

@@ -120,6 +120,20 @@ async def test_a_notification_and_a_resend_are_not_tried_again_for_a_stopped_scr
         assert hooked.sent_in_a_day == 1
 
 
+async def test_where_home_assistant_stops_what_has_not_left_never_does(
+    roomy: Case, monkeypatch: Patch
+) -> None:
+    gate = roomy.gate(monkeypatch)
+    sending = asyncio.create_task(roomy.error_of(recipients=CROWD))
+    await gate.is_reached(4)
+    stopping = asyncio.create_task(roomy.home.async_stop(force=True))
+    await moments()
+    gate.open()
+    await stopping
+    assert "stopped or reloaded" in str(await sending)
+    assert len(roomy.sent) == 4
+
+
 async def test_what_sends_while_the_account_is_unloaded_fails(roomy: Case, monkeypatch: Patch) -> None:
     await roomy.add_contact("Anna", ANNA)
     gate = roomy.gate(monkeypatch)

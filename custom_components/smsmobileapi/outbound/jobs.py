@@ -1,10 +1,16 @@
 """Jobs: the tasks that send. Where the caller is cancelled, what has not left never does; what has left is finished."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
+
+from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
 from ..errors import failed
+from .models import OutboundMessage
+from .rate_limit import LimitReached
+from .recipients import Recipient, names_of
 
 STOPS_WITHIN: Final = 15  # seconds; Home Assistant waits for twenty
 TASK_NAME: Final = f"{DOMAIN} sends a message"
@@ -13,7 +19,8 @@ TASK_NAME: Final = f"{DOMAIN} sends a message"
 class Job[ResultT]:
     """A task that sends, and whether its caller still wants that.
 
-    `has_caller` is False where nobody waits for the result, `is_wanted` where the caller was cancelled.
+    `has_caller` is False where nobody waits for the result, `is_wanted` where the caller was cancelled. `is_interrupted` is True
+    where the account or Home Assistant stops.
     """
 
     task: asyncio.Task[ResultT]
@@ -21,6 +28,7 @@ class Job[ResultT]:
     def __init__(self, *, has_caller: bool = True) -> None:
         self.has_caller = has_caller
         self.is_wanted = True
+        self.is_interrupted = False
         self._has_left = False
 
     def leaves(self, has_left: bool) -> bool:
@@ -72,18 +80,52 @@ class Jobs:
         task.add_done_callback(is_done)
         return job
 
-    async def wait(self) -> None:
-        """Wait until all are done, for 15 seconds at most."""
+    async def interrupt(self) -> None:
+        """Stop what has not left, and wait for the rest, for 15 seconds at most. What is sent from now on is not stopped."""
+        for job in list(self._jobs):
+            job.is_interrupted = True
+            job.cancel_unless_left()
         if tasks := [job.task for job in self._jobs]:
             await asyncio.wait(tasks, timeout=STOPS_WITHIN)
 
     async def stop(self) -> None:
         """Stop what has not left, wait for the rest, for 15 seconds at most, and stop that."""
         self.is_stopped = True
-        for job in list(self._jobs):
-            job.cancel_unless_left()
-        await self.wait()
-        tasks = [job.task for job in self._jobs]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.interrupt()
+        jobs = list(self._jobs)
+        for job in jobs:
+            job.is_interrupted = True
+            job.task.cancel()
+        await asyncio.gather(*(job.task for job in jobs), return_exceptions=True)
+
+
+def _reason(err: BaseException) -> str:
+    return (err.translation_key or "") if isinstance(err, LimitReached) else str(err)
+
+
+def all_or_raise(
+    recipients: Sequence[Recipient], outcomes: Sequence[OutboundMessage | BaseException]
+) -> list[OutboundMessage]:
+    """Return what was sent; raise where something was not, and say to whom."""
+    sent = [outcome for outcome in outcomes if isinstance(outcome, OutboundMessage)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if not errors:
+        return sent
+    if unexpected := next((err for err in errors if not isinstance(err, HomeAssistantError)), None):
+        raise unexpected
+    # Of a limit, one sentence is enough: that with the last time, at which sending resumes.
+    reasons = {_reason(err): err for err in errors}
+    if not sent and len(reasons) == 1:
+        raise errors[-1]
+    reached = []
+    missed: dict[str, list[str]] = {}
+    for name, outcome in zip(names_of(recipients), outcomes, strict=True):
+        if isinstance(outcome, OutboundMessage):
+            reached.append(name)
+        else:
+            missed.setdefault(str(reasons[_reason(outcome)]), []).append(name)
+    raise failed(
+        "some_not_sent",
+        sent=", ".join(reached) or "–",
+        not_sent="; ".join(f"{', '.join(names)}: {reason}" for reason, names in missed.items()),
+    )

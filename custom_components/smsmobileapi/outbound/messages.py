@@ -81,12 +81,13 @@ class Messages:
 
     @callback
     def forget_old(self) -> None:
-        """Forget the oldest messages where they are too old or too many, but none that waits to be sent."""
-        since = dt_util.utcnow().timestamp() - KEPT_FOR
+        """Forget the oldest messages where they are too old or too many, but none that is still to be sent."""
+        now = dt_util.utcnow().timestamp()
+        since = now - KEPT_FOR
         for message in self:
             if message.leaves_at > since and len(self._messages) <= KEPT_AT_MOST:
                 break
-            if not message.request:
+            if not message.request and message.due_at <= now:
                 self.remove(message.message_id)
 
     def _index(self, message: OutboundMessage) -> None:

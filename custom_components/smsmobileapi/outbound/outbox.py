@@ -1,13 +1,12 @@
 """The outbox: every message that is sent passes `Outbox.send` once."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import create_eager_task
 
@@ -26,14 +25,14 @@ from ..errors import failed, invalid
 from ..texts import join_halves, text_to_send
 from .delivery import Delivery, Retry, TooLate, reason_of
 from .fallback import Fallback
-from .jobs import TASK_NAME, Job, Jobs
+from .jobs import TASK_NAME, Job, Jobs, all_or_raise
 from .log_search import LogUnreadable
 from .media import Media, async_read_media
 from .media_links import async_media_links
 from .messages import Messages
 from .models import OutboundMessage, message_to
 from .rate_limit import LimitReached
-from .recipients import Recipient, RecipientResolver, SendOptions, names_of
+from .recipients import Recipient, RecipientResolver, SendOptions
 from .reports import Reports
 from .send_queue import SendQueue
 
@@ -85,7 +84,7 @@ class Outbox:
         for queue in self._queues.values():
             queue.start()
         # Home Assistant would stop without waiting, and the next start would not know how sending ended.
-        self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self._jobs.wait)))
+        self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self._jobs.interrupt)))
 
     @callback
     def resume(self) -> None:
@@ -141,7 +140,7 @@ class Outbox:
         outcomes = await asyncio.gather(
             *(create_eager_task(self._outcome(job, text, options)) for job in jobs), return_exceptions=True
         )
-        return _all_or_raise(found, outcomes)
+        return all_or_raise(found, outcomes)
 
     async def resend(self, message_id: str, channel: Channel | None, options: SendOptions) -> OutboundMessage:
         """Have the service send a message again that has failed; return it. Raises HomeAssistantError."""
@@ -246,7 +245,7 @@ class Outbox:
     def _cancelled(self, message: OutboundMessage, job: Job[OutboundMessage]) -> OutboundMessage | None:
         """Record that the job of a message was cancelled; return the message if the next start sends it."""
         message = self._messages.find(message.message_id) or message
-        if not self._jobs.is_stopped:
+        if not job.is_interrupted:
             self._delivery.give_up(message, "cancelled")
         elif message.left_at or not job.has_caller:
             # The next start finds out, or goes on.
@@ -323,29 +322,3 @@ class Outbox:
             sent = {"recipients": reported.recipient, "message": text}
             raise failed("report_failed", reason=redact_reason(reported.error or "–", sent))
         return reported
-
-
-def _all_or_raise(
-    recipients: Sequence[Recipient], outcomes: Sequence[OutboundMessage | BaseException]
-) -> list[OutboundMessage]:
-    """Return what was sent; raise where something was not, and say to whom."""
-    sent = [outcome for outcome in outcomes if isinstance(outcome, OutboundMessage)]
-    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    if not errors:
-        return sent
-    if unexpected := next((err for err in errors if not isinstance(err, HomeAssistantError)), None):
-        raise unexpected
-    if not sent and len({str(err) for err in errors}) == 1:
-        raise errors[0]
-    reached = []
-    missed: dict[str, list[str]] = {}
-    for name, outcome in zip(names_of(recipients), outcomes, strict=True):
-        if isinstance(outcome, OutboundMessage):
-            reached.append(name)
-        else:
-            missed.setdefault(str(outcome), []).append(name)
-    raise failed(
-        "some_not_sent",
-        sent=", ".join(reached) or "–",
-        not_sent="; ".join(f"{', '.join(names)}: {reason}" for reason, names in missed.items()),
-    )

@@ -8,7 +8,7 @@ from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api import NotReachable, RateLimited, SmsMobileApiError, Status
@@ -112,7 +112,7 @@ class SendQueue:
 
     @callback
     def _plan(self, seconds: float) -> None:
-        self._next_at = dt_util.utcnow().timestamp() + seconds
+        self._next_at = self._hass.loop.time() + seconds
         self._set_timer()
 
     @callback
@@ -121,10 +121,11 @@ class SendQueue:
         self._stop_timer()
         if not self._ids or self._is_working or self._is_stopped:
             return
-        due_at = min((self._next_at, *(message.expires_at for message in self._waiting())))
+        now = dt_util.utcnow().timestamp()
+        first = min((message.expires_at - now for message in self._waiting()), default=LONGEST_PAUSE)
+        seconds = max(0.0, min(self._next_at - self._hass.loop.time(), first))
         job = HassJob(self._work, "Send what waits", cancel_on_shutdown=True)
-        time = dt_util.utc_from_timestamp(max(due_at, dt_util.utcnow().timestamp()))
-        self._cancel_timer = async_track_point_in_utc_time(self._hass, job, time)
+        self._cancel_timer = async_call_later(self._hass, seconds, job)
 
     @callback
     def _stop_timer(self) -> None:
@@ -140,8 +141,9 @@ class SendQueue:
                 if message.expires_at <= dt_util.utcnow().timestamp():
                     self._ids.discard(message.message_id)
                     self._end(message, "expired")
-            if self._next_at <= dt_util.utcnow().timestamp():
-                self._next_at = dt_util.utcnow().timestamp() + await self._try_all()
+            if self._next_at <= self._hass.loop.time():
+                pause = await self._try_all()
+                self._next_at = self._hass.loop.time() + pause
         finally:
             self._is_working = False
         self._set_timer()
