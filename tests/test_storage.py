@@ -144,6 +144,24 @@ async def test_rows_are_written_by_themselves_within_a_second(
     assert on_disk(path) == [1, 2]
 
 
+async def test_a_step_of_sqlite_writes_many_rows(part: Part, path: Path) -> None:
+    # After each step the thread waits for a busy event loop: row by row, what was fired was saved seconds later.
+    await part.database.open()
+    steps: list[str] = []
+
+    def trace(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(steps.append)
+
+    await part.database.load(trace, None)
+    for number in range(1200):
+        part.add(number)
+    part.database.write(state_statement("ledger", {"begins": 7}))
+    part.add(1200)
+    await part.database.flush()
+    assert on_disk(path) == [*range(1201)]
+    assert len(steps) < 10
+
+
 async def test_rows_are_written_also_where_the_caller_is_cancelled(part: Part, path: Path) -> None:
     await part.database.open()
     part.add(1, durable=True)

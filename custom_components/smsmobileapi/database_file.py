@@ -1,8 +1,11 @@
 """The file of a database: made, opened, checked, kept aside where it can't be used. All of this runs in the executor."""
 
 from contextlib import suppress
+from itertools import batched, chain, groupby
+from operator import itemgetter
 import os
 from pathlib import Path
+import re
 import sqlite3
 from typing import Any, Final
 
@@ -46,6 +49,9 @@ CLEAR: Final = {
     "messages": "delete from messages",
     "state": "delete from state",
 }
+# While the event loop is busy, a thread waits for it after each step of SQLite, mostly for 5 ms: so one step takes many rows.
+ROWS_AT_ONCE: Final = 500
+_VALUES: Final = re.compile(r"(?<= values )\([?, ]+\)")
 # SQLite's errors for a file that is damaged or no database.
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
@@ -62,13 +68,23 @@ def write_rows(connection: sqlite3.Connection, statements: list[Statement], *, d
     connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
     connection.execute("begin immediate")
     try:
-        for sql, rows in statements:
-            connection.executemany(sql, rows)
+        for sql, same in groupby(statements, key=itemgetter(0)):
+            _execute(connection, sql, [row for _, rows in same for row in rows])
         connection.execute("commit")
     except Exception:
         with suppress(sqlite3.Error):
             connection.execute("rollback")
         raise
+
+
+def _execute(connection: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if not (values := _VALUES.search(sql)):
+        connection.executemany(sql, rows)
+        return
+    for some in batched(rows, ROWS_AT_ONCE, strict=False):
+        connection.execute(
+            sql.replace(values[0], ", ".join([values[0]] * len(some))), [*chain.from_iterable(some)]
+        )
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, timedelta
 from itertools import count
 import json
+import sqlite3
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -216,7 +218,9 @@ OPERATIONS = st.one_of(
 class World:
     """A home, the service, and the model: how often each text was fired, and how often it may have been."""
 
-    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    def __init__(
+        self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self.hass = hass
         self.freezer = freezer
         self.received: Events = async_capture_events(hass, EVENT_MESSAGE_RECEIVED)
@@ -231,6 +235,8 @@ class World:
         self.may_double: Counter[str] = Counter()
         self.of_the_last_second: set[str] = set()
         self.to_be_fired: set[str] = set()
+        # Unlike the clock, it is never put back.
+        monkeypatch.setattr(hass.loop, "time", lambda: self.now)
         self.set_clock()
 
     def set_clock(self) -> None:
@@ -348,9 +354,12 @@ class World:
 )
 @given(operations=st.lists(OPERATIONS, min_size=25, max_size=50))
 async def test_nothing_is_lost_and_only_the_last_second_may_double(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, operations: list[tuple[Any, ...]]
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    operations: list[tuple[Any, ...]],
 ) -> None:
-    world = World(hass, freezer)
+    world = World(hass, freezer, monkeypatch)
     await world.begin()
     for operation in [("open",), *operations]:
         await world.do(*operation)
@@ -388,8 +397,10 @@ CALL_OPERATIONS = st.one_of(
 class CallWorld(World):
     """The same world, where people call instead of writing."""
 
-    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
-        super().__init__(hass, freezer)
+    def __init__(
+        self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        super().__init__(hass, freezer, monkeypatch)
         self.received = async_capture_events(hass, EVENT_CALL)
         self.begun = self.now
         self.calls: list[MadeCall] = []
@@ -443,9 +454,12 @@ class CallWorld(World):
 )
 @given(operations=st.lists(CALL_OPERATIONS, min_size=20, max_size=50))
 async def test_no_call_is_lost_and_only_those_of_the_last_second_may_double(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, operations: list[tuple[Any, ...]]
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    operations: list[tuple[Any, ...]],
 ) -> None:
-    world = CallWorld(hass, freezer)
+    world = CallWorld(hass, freezer, monkeypatch)
     await world.begin()
     for operation in [("open",), *operations]:
         await world.do(*operation)
@@ -500,6 +514,34 @@ async def test_it_holds_so_many_keys_and_no_more(runtime: Runtime) -> None:
     assert runtime.ledger.knows(identity(29_999), Trust.POLLED)
     await runtime.database.flush()
     assert await keys_on_disk(runtime) == (runtime.ledger.size, runtime.ledger.size)
+
+
+async def test_a_step_of_sqlite_reads_many_keys(hass: HomeAssistant) -> None:
+    # After each step the thread waits for a busy event loop: row by row, 40,000 keys held a start up for 20 s and more.
+    entry = new_entry(hass)
+    await (runtime := Runtime(hass, entry, Service())).load(history(time.time()))
+    for index in range(1200):
+        runtime.ledger.add(identity(index), Trust.POLLED, time.time())
+    await runtime.database.close()
+    runtime = Runtime(hass, entry, Service())
+    await runtime.database.open()
+    rows: list[Any] = []
+
+    def count_rows(connection: sqlite3.Connection) -> None:
+        def row(_cursor: sqlite3.Cursor, row: Any) -> Any:
+            rows.append(row)
+            return row
+
+        connection.row_factory = row
+
+    await runtime.database.load(count_rows, None)
+    await runtime.ledger.load(None)
+    assert runtime.ledger.size == 2400
+    assert all(runtime.ledger.knows(identity(index), Trust.POLLED) for index in range(1200))
+    # The phone is another one.
+    assert not runtime.ledger.knows(replace(identity(7), phone=19), Trust.POLLED)
+    assert len(rows) < 10
+    await runtime.database.close()
 
 
 async def test_a_message_costs_the_same_whatever_is_remembered(hass: HomeAssistant) -> None:

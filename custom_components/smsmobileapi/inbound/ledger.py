@@ -4,7 +4,7 @@ It holds keys, not numbers or texts: see `identity`.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 import json
 from secrets import token_hex
@@ -15,9 +15,9 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from ..api import Call, Direction, ReceivedMessage, Source, StatusReport
-from ..database_file import Statement
+from ..database_file import ROWS_AT_ONCE, Statement
 from ..storage import Database, read_state, state_statement
-from .identity import Identity, Memory, event_key, identity_of, is_timed
+from .identity import Identity, KeyRow, Memory, event_key, identity_of, is_timed
 from .models import Trust
 
 KEPT_FOR: Final = timedelta(days=30)
@@ -46,6 +46,10 @@ _INSERT_UNSIGNED: Final = "insert into unsigned (key, time, phone) values (?, ?,
 # The keys are a JSON list of hexadecimal texts: there is no index, and one look at the table has to do for all of them.
 _DELETE: Final = "delete from handled where hex(key) in (select value from json_each(?))"
 _DELETE_UNSIGNED: Final = "delete from unsigned where hex(key) in (select value from json_each(?))"
+_SELECT: Final = (
+    "select max(id), json_group_array(json_array(hex(key), time, phone))"
+    " from (select * from {} where id > ? order by id limit ?)"
+)
 _STATE_NAME: Final = "ledger"
 
 
@@ -294,7 +298,18 @@ class Ledger:
 
 def _read(connection: sqlite3.Connection) -> tuple[Memory, dict[str, Any]]:
     memory = Memory()
-    # Row by row, without a list of all: that would have Python's garbage collection stop the event loop.
-    memory.verified.load(connection.execute("select key, time, phone from handled order by id"))
-    memory.unsigned.load(connection.execute("select key, time, phone from unsigned order by id"))
+    memory.verified.load(_read_keys(connection, "handled"))
+    memory.unsigned.load(_read_keys(connection, "unsigned"))
     return memory, read_state(connection, _STATE_NAME)
+
+
+def _read_keys(connection: sqlite3.Connection, table: str) -> Iterator[KeyRow]:
+    """Yield the rows of a table of keys, many at once (see ROWS_AT_ONCE).
+
+    A list of all would have Python's garbage collection stop the event loop.
+    """
+    last = 0
+    while last is not None:
+        last, rows = connection.execute(_SELECT.format(table), [last, ROWS_AT_ONCE]).fetchone()
+        for key, time, phone in json.loads(rows):
+            yield bytes.fromhex(key), time, phone
